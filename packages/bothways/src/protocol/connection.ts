@@ -1,0 +1,426 @@
+import { CloseCode, encodeClose, isCloseCodeOnWire } from './close.js';
+import { LimitError, ProtocolError, type Initiator } from './errors.js';
+import {
+  FIN,
+  MASK,
+  MAX_CONTROL_PAYLOAD,
+  MAX_HEADER,
+  Opcode,
+  RSV1,
+  RSV2,
+  RSV3,
+  readKey,
+  readUint32,
+} from './frame.js';
+import { mask } from './mask.js';
+import { PartialMessage } from './message.js';
+import type { Platform } from './platform.js';
+
+/** Which end this is: it decides who masks (RFC 6455 section 5.1). */
+export type Role = 'server' | 'client';
+
+/**
+ * What a connection calls as bytes arrive. Nothing is called after `onFail`, nor after `onClose`; none of these
+ * may throw.
+ */
+export interface ConnectionHost<Bytes extends Uint8Array = Uint8Array> {
+  /** A message is complete. */
+  onMessage(message: string | Bytes): void;
+  /** A Ping arrived: MUST be answered with a Pong of the same payload, unless a newer one is (section 5.5.3). */
+  onPing(payload: Bytes): void;
+  onPong(payload: Bytes): void;
+  /** The peer's Close frame arrived; ours has been written if it had not been before. */
+  onClose(): void;
+  /** The connection was failed and a Close frame has been written: end the transport. */
+  onFail(error: Error): void;
+  /** MUST send one frame, masked by a client, in order. `firstByte` has FIN, RSV bits and opcode. */
+  writeFrame(firstByte: number, payload: Uint8Array): void;
+}
+
+export interface ProtocolOptions {
+  readonly role: Role;
+  /** The largest message that is accepted, bytes. */
+  readonly maxMessageSize: number;
+}
+
+/** What the reading side is doing. */
+const READING: number = 0;
+const PAUSED: number = 1;
+/** A Close frame arrived or the connection was failed: whatever else comes is discarded (section 1.4). */
+const DONE: number = 2;
+
+/** A header, or a whole control frame: what is kept together when a read cuts it. */
+const MAX_KEPT = MAX_HEADER + MAX_CONTROL_PAYLOAD;
+
+/** No Close frame was sent, or received. */
+const NONE = 0;
+
+/**
+ * One end of an open WebSocket connection, after the opening handshake: bytes in, calls to the host and frames
+ * out (RFC 6455 sections 5 to 8). It knows no socket, no clock and no randomness, and nothing that a peer sends
+ * makes it throw: the connection is failed with the close code that the standard gives.
+ *
+ *     OPEN ──close()──▶ closeSent ──────── peer's Close ──▶ both: the transport may go
+ *       │                                                     ▲
+ *       ├─── peer's Close: echoed at once ────────────────────┘
+ *       └─── fail(): Close sent, reading is over
+ */
+export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
+  /** The code of the Close frame that was sent: 0 for none, 1005 for one without a code. */
+  closeSent: number = NONE;
+  /** The code of the Close frame that was received: 0 for none, 1005 for one without a code. */
+  closeReceived: number = NONE;
+  closeReason = '';
+  /** Who sent a Close frame first; `network` while nobody has. */
+  initiator: Initiator = 'network';
+  /** Why the connection was failed. */
+  failure: Error | undefined;
+
+  readonly #host: ConnectionHost<Bytes>;
+  readonly #platform: Platform<Bytes>;
+  readonly #isServer: boolean;
+  readonly #maxMessageSize: number;
+
+  #mode = READING;
+  #inReceive = false;
+  /** What a paused connection has not looked at yet. */
+  #held: Bytes | undefined;
+  /** The beginning of a header or of a control frame that the last read cut. */
+  #kept: Bytes | undefined;
+
+  // The frame whose header was read last.
+  #fin = false;
+  #opcode = 0;
+  #length = 0;
+  #key: number | undefined;
+  /** Payload bytes of a data frame that are still to come. */
+  #remaining = 0;
+  /** The message that is arriving in more than one piece. */
+  #partial: PartialMessage<Bytes> | undefined;
+
+  constructor(options: ProtocolOptions, host: ConnectionHost<Bytes>, platform: Platform<Bytes>) {
+    this.#isServer = options.role === 'server';
+    this.#maxMessageSize = options.maxMessageSize;
+    this.#host = host;
+    this.#platform = platform;
+  }
+
+  /** Whether messages may still be sent. */
+  get isOpen(): boolean {
+    return this.closeSent === NONE;
+  }
+
+  /** Whether both Close frames were exchanged (section 7.1.4). */
+  get isCloseComplete(): boolean {
+    return this.closeSent !== NONE && this.closeReceived !== NONE;
+  }
+
+  /**
+   * Starts the closing handshake (section 7.1.2); does nothing when a Close frame was already sent.
+   *
+   * @throws {RangeError} for a code that must not be on the wire or a reason above 123 bytes.
+   */
+  close(code: number | undefined, reason: string): void {
+    const payload = encodeClose(code, reason, this.#platform);
+    if (this.closeSent === NONE) this.#sendClose(code ?? CloseCode.NO_STATUS, payload, 'local');
+  }
+
+  /**
+   * Fails the connection (section 7.1.7): sends Close with the code and the error's message, which must be at
+   * most 123 bytes, and stops reading.
+   */
+  fail(error: Error, code: number): void {
+    if (this.#mode === DONE) return;
+    this.#mode = DONE;
+    this.#release();
+    this.failure = error;
+    if (this.closeSent === NONE) {
+      this.#sendClose(code, encodeClose(code, error.message, this.#platform), 'local');
+    }
+    this.#host.onFail(error);
+  }
+
+  /** Stops calling the host, in the middle of a read if need be; what has arrived is kept. */
+  pause(): void {
+    if (this.#mode === READING) this.#mode = PAUSED;
+  }
+
+  /** Goes on with what was kept; the host may be called before this returns. */
+  resume(): void {
+    if (this.#mode !== PAUSED) return;
+    this.#mode = READING;
+    if (this.#inReceive || this.#held === undefined) return;
+    const held = this.#held;
+    this.#held = undefined;
+    this.receive(held);
+  }
+
+  /** Takes what came from the transport, in any pieces. The bytes belong to the connection from now on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#mode !== READING) {
+      if (this.#mode === PAUSED) this.#held = this.#join(this.#held, chunk, Infinity);
+      return;
+    }
+    this.#inReceive = true;
+    let offset = this.#kept === undefined ? 0 : this.#receiveCut(this.#kept, chunk);
+    while (offset < chunk.length && this.#mode === READING) {
+      offset = this.#remaining > 0 ? this.#receivePayload(chunk, offset) : this.#receiveFrame(chunk, offset);
+    }
+    this.#inReceive = false;
+    if (this.#mode === PAUSED && offset < chunk.length) {
+      this.#held = this.#platform.view(chunk, offset, chunk.length);
+    }
+  }
+
+  /** Reads one frame from its beginning, or as much of it as is here; returns the offset after what it used. */
+  #receiveFrame(chunk: Uint8Array, offset: number): number {
+    const headerLength = this.#readHeader(chunk, offset, chunk.length);
+    const end = offset + headerLength + this.#length;
+    const isControl = this.#opcode >= Opcode.CLOSE;
+    if (headerLength === 0 || (isControl && end > chunk.length)) {
+      if (this.#mode === READING) this.#kept = this.#join(undefined, chunk.subarray(offset), MAX_KEPT);
+      return chunk.length;
+    }
+    const start = offset + headerLength;
+    if (isControl) {
+      this.#receiveControl(chunk, start, end);
+      return end;
+    }
+    if (end <= chunk.length && this.#fin && this.#partial === undefined) {
+      this.#receiveWhole(chunk, start, end);
+      return end;
+    }
+    this.#partial ??= new PartialMessage(this.#opcode === Opcode.TEXT, this.#platform);
+    this.#remaining = this.#length;
+    return this.#length === 0 ? this.#endFrame(start) : start;
+  }
+
+  /**
+   * Goes on with a header or control frame that an earlier read cut: it is put together with the beginning of
+   * this chunk, and read from there.
+   */
+  #receiveCut(kept: Bytes, chunk: Uint8Array): number {
+    const joined = this.#join(kept, chunk, MAX_KEPT);
+    const headerLength = this.#readHeader(joined, 0, joined.length);
+    const isControl = this.#opcode >= Opcode.CLOSE;
+    const needed = headerLength + (isControl ? this.#length : 0);
+    if (headerLength === 0 || needed > joined.length) {
+      this.#kept = this.#mode === READING ? joined : undefined;
+      return chunk.length;
+    }
+    this.#kept = undefined;
+    const offset = needed - kept.length;
+    if (isControl) {
+      this.#receiveControl(joined, headerLength, needed);
+      return offset;
+    }
+    this.#partial ??= new PartialMessage(this.#opcode === Opcode.TEXT, this.#platform);
+    this.#remaining = this.#length;
+    return this.#length === 0 ? this.#endFrame(offset) : offset;
+  }
+
+  /**
+   * Reads a header into the fields of the current frame, checking each byte as soon as it is there.
+   *
+   * @returns its length; 0 when it is not whole, or when the connection was failed over it.
+   */
+  #readHeader(bytes: Uint8Array, offset: number, end: number): number {
+    const first = bytes[offset]!;
+    this.#fin = (first & FIN) !== 0;
+    this.#opcode = first & 0x0f;
+    const wrong = this.#firstByteError(first);
+    if (wrong !== undefined) return this.#refuse(wrong[0], wrong[1]);
+    if (offset + 2 > end) return 0;
+
+    const second = bytes[offset + 1]!;
+    const masked = (second & MASK) !== 0;
+    if (masked !== this.#isServer) {
+      return this.#isServer
+        ? this.#refuse('ERR_MASK_MISSING', 'A client must mask its frames')
+        : this.#refuse('ERR_MASK_FORBIDDEN', 'A server must not mask its frames');
+    }
+    let length = second & 0x7f;
+    let headerLength = 2;
+    if (this.#opcode >= Opcode.CLOSE) {
+      if (length > MAX_CONTROL_PAYLOAD) {
+        return this.#refuse('ERR_CONTROL_LENGTH', 'A control frame has at most 125 bytes of payload');
+      }
+    } else if (length > 125) {
+      headerLength = length === 126 ? 4 : 10;
+      if (offset + headerLength > end) return 0;
+      length = this.#readExtendedLength(bytes, offset + 2, headerLength);
+      if (length < 0) return 0;
+    }
+    if (!this.#fitsLimit(length)) return 0;
+    this.#length = length;
+    if (!masked) {
+      this.#key = undefined;
+      return headerLength;
+    }
+    if (offset + headerLength + 4 > end) return 0;
+    this.#key = readKey(bytes, offset + headerLength);
+    return headerLength + 4;
+  }
+
+  /** What is wrong with a frame's first byte, in the order RFC 6455 section 5.2 names the bits. */
+  #firstByteError(first: number): readonly [code: string, message: string] | undefined {
+    if ((first & (RSV1 | RSV2 | RSV3)) !== 0) {
+      return ['ERR_RESERVED_BIT', 'A reserved bit is set and no extension gives it a meaning'];
+    }
+    switch (this.#opcode) {
+      case Opcode.CONTINUATION:
+        if (this.#partial !== undefined) return undefined;
+        return ['ERR_CONTINUATION', 'A continuation frame came without a message to continue'];
+      case Opcode.TEXT:
+      case Opcode.BINARY:
+        if (this.#partial === undefined) return undefined;
+        return ['ERR_INTERLEAVED', 'A new message began before the last one ended'];
+      case Opcode.CLOSE:
+      case Opcode.PING:
+      case Opcode.PONG:
+        if (this.#fin) return undefined;
+        return ['ERR_CONTROL_FRAGMENTED', 'A control frame must not be fragmented'];
+      default:
+        return ['ERR_RESERVED_OPCODE', 'The opcode is reserved'];
+    }
+  }
+
+  /** The 16 or 64 bits of an extended payload length, or -1 when the connection was failed over it. */
+  #readExtendedLength(bytes: Uint8Array, offset: number, headerLength: number): number {
+    let length: number;
+    if (headerLength === 4) {
+      length = (bytes[offset]! << 8) | bytes[offset + 1]!;
+    } else {
+      const high = readUint32(bytes, offset);
+      if (high >= 0x8000_0000) {
+        this.#refuse('ERR_LENGTH', 'The most significant bit of a 64-bit length must be 0');
+        return -1;
+      }
+      length = high * 0x1_0000_0000 + readUint32(bytes, offset + 4);
+    }
+    if (length < (headerLength === 4 ? 126 : 65_536)) {
+      this.#refuse('ERR_LENGTH', 'A payload length must be encoded in the fewest bytes');
+      return -1;
+    }
+    return length;
+  }
+
+  /** Whether the message stays within the limit; otherwise the connection is failed, before its payload came. */
+  #fitsLimit(length: number): boolean {
+    const before = this.#opcode < Opcode.CLOSE && this.#partial !== undefined ? this.#partial.length : 0;
+    if (before + length <= this.#maxMessageSize) return true;
+    const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
+    const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
+    this.fail(error, CloseCode.MESSAGE_TOO_BIG);
+    return false;
+  }
+
+  /** A message in one frame in one read: the common case, without a copy and without state. */
+  #receiveWhole(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#key !== undefined) mask(chunk, start, end, this.#key, 0);
+    if (this.#opcode === Opcode.BINARY) {
+      this.#host.onMessage(this.#platform.view(chunk, start, end));
+      return;
+    }
+    const text = this.#platform.decodeUtf8(chunk, start, end);
+    if (text === undefined) this.#refuseText();
+    else this.#host.onMessage(text);
+  }
+
+  #receivePayload(chunk: Uint8Array, offset: number): number {
+    const partial = this.#partial!;
+    const end = Math.min(chunk.length, offset + this.#remaining);
+    const phase = this.#length - this.#remaining;
+    const promised = partial.length + this.#remaining;
+    this.#remaining -= end - offset;
+    if (!partial.append(chunk, offset, end, this.#key, phase, promised)) {
+      this.#refuseText();
+      return end;
+    }
+    return this.#remaining === 0 ? this.#endFrame(end) : end;
+  }
+
+  #endFrame(offset: number): number {
+    if (!this.#fin) return offset;
+    const message = this.#partial!.finish();
+    this.#partial = undefined;
+    if (message === undefined) this.#refuseText();
+    else this.#host.onMessage(message);
+    return offset;
+  }
+
+  #receiveControl(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#key !== undefined) mask(bytes, start, end, this.#key, 0);
+    if (this.#opcode === Opcode.CLOSE) this.#receiveClose(bytes, start, end);
+    else if (this.#opcode === Opcode.PING) this.#host.onPing(this.#platform.view(bytes, start, end));
+    else this.#host.onPong(this.#platform.view(bytes, start, end));
+  }
+
+  /** Section 5.5.1: a code and a reason, or nothing; answered with the same code at once. */
+  #receiveClose(bytes: Uint8Array, start: number, end: number): void {
+    if (end === start) {
+      this.#endReading(undefined, '');
+      return;
+    }
+    if (end - start === 1) {
+      this.#refuse('ERR_CLOSE_PAYLOAD', 'The payload of a Close frame has 1 byte: too short for a code');
+      return;
+    }
+    const code = (bytes[start]! << 8) | bytes[start + 1]!;
+    const reason = this.#platform.decodeUtf8(bytes, start + 2, end);
+    if (isCloseCodeOnWire(code)) {
+      if (reason === undefined) this.#refuseText();
+      else this.#endReading(code, reason);
+    } else if (this.closeSent === NONE) {
+      this.#refuse('ERR_CLOSE_CODE', `Close code ${code} must not be sent`);
+    } else {
+      // Some servers answer an empty Close with the code 1005 spelt out. We are leaving: that is answer enough.
+      this.#endReading(undefined, '');
+    }
+  }
+
+  #endReading(code: number | undefined, reason: string): void {
+    this.#mode = DONE;
+    this.#release();
+    this.closeReceived = code ?? CloseCode.NO_STATUS;
+    this.closeReason = reason;
+    if (this.closeSent === NONE) {
+      this.#sendClose(this.closeReceived, encodeClose(code, '', this.#platform), 'remote');
+    }
+    this.#host.onClose();
+  }
+
+  #sendClose(code: number, payload: Uint8Array, initiator: Initiator): void {
+    this.closeSent = code;
+    this.initiator = initiator;
+    this.#host.writeFrame(FIN | Opcode.CLOSE, payload);
+  }
+
+  #refuseText(): void {
+    this.fail(
+      new ProtocolError('ERR_UTF8', 'The text is not valid UTF-8', CloseCode.INVALID_PAYLOAD),
+      CloseCode.INVALID_PAYLOAD,
+    );
+  }
+
+  #refuse(code: string, message: string): 0 {
+    this.fail(new ProtocolError(code, message, CloseCode.PROTOCOL_ERROR), CloseCode.PROTOCOL_ERROR);
+    return 0;
+  }
+
+  /** Nothing more will be read: lets go of what was kept for it. */
+  #release(): void {
+    this.#held = undefined;
+    this.#kept = undefined;
+    this.#partial = undefined;
+  }
+
+  /** A copy of the one and the other together, cut at `limit` bytes. */
+  #join(first: Bytes | undefined, second: Uint8Array, limit: number): Bytes {
+    const before = first === undefined ? 0 : first.length;
+    const joined = this.#platform.allocate(Math.min(before + second.length, limit));
+    if (first !== undefined) joined.set(first);
+    joined.set(second.subarray(0, joined.length - before), before);
+    return joined;
+  }
+}

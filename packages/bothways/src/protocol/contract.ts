@@ -1,0 +1,104 @@
+import type { Initiator } from './errors.js';
+
+/** What `send` takes: a string becomes a text message, bytes become a binary message. */
+export type Data = string | Uint8Array | ArrayBuffer | ArrayBufferView;
+
+/** What arrives: a string for a text message, bytes for a binary one. Yours to keep. */
+export type Message<Bytes extends Uint8Array = Uint8Array> = string | Bytes;
+
+/** The states of the WHATWG `WebSocket`, by number (`readyState`). */
+export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
+export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
+
+/** How a connection ended. */
+export interface CloseInfo {
+  /**
+   * The close code received from the peer; 1005 when its Close frame had none; 1006 when the connection was
+   * lost without one. When this end failed the connection (a protocol error, a limit), the code it gave.
+   */
+  readonly code: number;
+  /** The close reason that came with the code, possibly empty. */
+  readonly reason: string;
+  /** Whether both Close frames were exchanged (RFC 6455 section 7.1.4). */
+  readonly wasClean: boolean;
+  /** Who closed first. */
+  readonly initiator: Initiator;
+  /** Why the connection was failed, if it was. */
+  readonly error?: Error;
+}
+
+/** The opening handshake's request, as it came. */
+export interface RequestInfo {
+  readonly method: string;
+  /** The request-target: path and query, such as `/live?room=1`. */
+  readonly url: string;
+  /** Header fields by lower-case name; repeated fields are joined with `, `. No prototype. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The `Origin` header field: who wrote the page that opened this, where a browser did. */
+  readonly origin: string | undefined;
+  /** The subprotocols that were offered, in the client's order of preference. */
+  readonly protocols: readonly string[];
+  /** The peer's IP address. */
+  readonly remoteAddress: string;
+}
+
+/**
+ * Two-way communication with one peer, whatever carries it. A plain WebSocket implements it at both ends; so
+ * does everything else that carries messages. `State` is what the application keeps with a connection: on the
+ * server, whatever `accept` returned.
+ */
+export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Array> extends AsyncIterable<
+  Message<Bytes>
+> {
+  /** The application's own value for this connection; on the server, what `accept` returned. */
+  state: State;
+  /** The opening handshake's request, as it came (server) or went (client). */
+  readonly request: RequestInfo;
+  /** The subprotocol that was agreed on, or `''`. */
+  readonly protocol: string;
+  /** The extensions that were agreed on, in the header field's form, or `''`. */
+  readonly extensions: string;
+  readonly readyState: ReadyState;
+  /** Bytes that `send` took and the operating system has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Resolves when `bufferedAmount` is at or below `highWaterMark` (at once if it is); also on close. */
+  readonly ready: Promise<void>;
+  /** Resolves when the connection is gone, however that came about; it never rejects. */
+  readonly closed: Promise<CloseInfo>;
+
+  /**
+   * Sends one message.
+   *
+   * MUST take the message whole or not at all, and MUST keep the order. Bytes up to 16 KiB are copied at once;
+   * larger ones may be read until they are sent, so do not change them before `ready`.
+   *
+   * @returns `true` below the high-water mark; `false` above it (the message was taken: wait for `ready` or
+   * `drain` before sending more) and after the connection began to close (the message was not taken).
+   * @throws {TypeError} when `data` is neither a string nor bytes.
+   */
+  send(data: Data): boolean;
+
+  /**
+   * Sends a Ping frame with up to 125 bytes (RFC 6455 section 5.5.2); the `pong` handler sees the answer.
+   *
+   * @throws {RangeError} when the payload is longer than 125 bytes.
+   */
+  ping(payload?: string | Uint8Array): void;
+
+  /**
+   * Starts the closing handshake (RFC 6455 section 7.1.2). What was sent before is still delivered. Calling
+   * it again does nothing.
+   *
+   * @param code 1000 (the default), 1001 to 1003, 1007 to 1014 or 3000 to 4999.
+   * @param reason up to 123 bytes of UTF-8.
+   * @throws {RangeError} for any other code or a longer reason.
+   */
+  close(code?: number, reason?: string): void;
+
+  /** Cuts the connection at once, without a closing handshake. */
+  terminate(): void;
+
+  /** Stops reading: no handler is called until `resume`, and the peer is slowed by the transport. */
+  pause(): void;
+  resume(): void;
+}

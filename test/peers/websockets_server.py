@@ -1,0 +1,24 @@
+"""python3-websockets as an echo server."""
+
+import asyncio
+
+import websockets
+from conversations import SUBPROTOCOL, Echo, tell, transcript
+from websockets_talk import Talk
+
+
+async def serve(socket, path):
+    talk = Talk(socket)
+    echo = Echo(talk)
+    async for message in socket:
+        await echo.message(message)
+    tell(transcript(path, talk.protocol, echo.messages, *await talk.closed()))
+
+
+async def main():
+    server = await websockets.serve(serve, '127.0.0.1', 0, subprotocols=[SUBPROTOCOL], max_size=None)
+    print('listening', server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Future()
+
+
+asyncio.run(main())
