@@ -9,7 +9,9 @@ const server = Bun.serve({
     const protocol = chooseProtocol(offered);
     const headers = protocol ? { 'Sec-WebSocket-Protocol': protocol } : {};
     const data = { path: new URL(request.url).pathname, protocol };
-    return self.upgrade(request, { data, headers }) ? undefined : new Response('no handshake', { status: 400 });
+    return self.upgrade(request, { data, headers })
+      ? undefined
+      : new Response('no handshake', { status: 400 });
   },
   websocket: {
     open(socket) {

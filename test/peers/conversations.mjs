@@ -71,7 +71,10 @@ async function askToClose(talk) {
 /** Holds one conversation over a connection of its own, at `<url>/<name>`, and tells what this end saw. */
 export async function converse(open, url, name) {
   const { pathname } = new URL(`${url}/${name}`);
-  const talk = await open(`${url}/${name}`, name === 'subprotocol' ? ['unknown.interop', 'echo.interop'] : []);
+  const talk = await open(
+    `${url}/${name}`,
+    name === 'subprotocol' ? ['unknown.interop', 'echo.interop'] : [],
+  );
   const messages = await conversations[name](talk);
   if (name === 'close-from-client') talk.close(4001, said.farewell);
   else if (name !== 'close-from-server') talk.close(1000, 'done');
@@ -137,8 +140,6 @@ export function createInbox() {
   };
 }
 
-const secondsPerConversation = 15;
-
 /** What a client peer does: holds the conversations one after the other and prints a line of JSON for each. */
 export async function main(open, [url, ...names]) {
   for (const name of names) console.log(`saw ${JSON.stringify(await attempt(open, url, name))}`);
@@ -148,7 +149,10 @@ export async function main(open, [url, ...names]) {
 export async function attempt(open, url, name) {
   let timer;
   const tooLong = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${name} took longer than ${secondsToTalk} s`)), secondsToTalk * 1000);
+    timer = setTimeout(
+      () => reject(new Error(`${name} took longer than ${secondsToTalk} s`)),
+      secondsToTalk * 1000,
+    );
   });
   try {
     return await Promise.race([converse(open, url, name), tooLong]);

@@ -4,7 +4,9 @@ import { main, whatwg } from './conversations.mjs';
 const extend = (socket) => ({
   ping: (payload) =>
     new Promise((resolve) => {
-      socket.addEventListener('pong', (event) => resolve(new TextDecoder().decode(event.data)), { once: true });
+      socket.addEventListener('pong', (event) => resolve(new TextDecoder().decode(event.data)), {
+        once: true,
+      });
       socket.ping(payload);
     }),
 });

@@ -4,15 +4,18 @@ import asyncio
 
 import websockets
 from conversations import SUBPROTOCOL, Echo, tell, transcript
+from websockets.exceptions import ConnectionClosed
 from websockets_talk import Talk
 
 
 async def serve(socket, path):
     talk = Talk(socket)
     echo = Echo(talk)
-    async for message in socket:
-        await echo.message(message)
-    tell(transcript(path, talk.protocol, echo.messages, *await talk.closed()))
+    try:
+        while True:
+            await echo.message(await talk.receive())
+    except ConnectionClosed:
+        tell(transcript(path, talk.protocol, echo.messages, *await talk.closed()))
 
 
 async def main():

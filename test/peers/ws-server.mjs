@@ -3,6 +3,8 @@ import { WebSocketServer } from 'ws';
 import { chooseProtocol, createEcho, print } from './echo.mjs';
 import { sendFragments } from './ws-fragments.mjs';
 
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
 const server = new WebSocketServer({
   host: '127.0.0.1',
   port: 0,
@@ -16,11 +18,11 @@ server.on('connection', (socket, request) => {
     ping: (payload) => socket.ping(payload),
     sendFragments: (text, count) => sendFragments(socket, text, count),
   });
-  socket.on('message', (bytes, isBinary) => echo.message(isBinary ? bytes : bytes.toString()));
+  socket.on('message', (bytes, isBinary) => echo.message(isBinary ? bytes : decoder.decode(bytes)));
   socket.on('pong', (payload) => echo.pong(payload.toString()));
-  socket.on('close', (code, reason) =>
-    print(echo.transcript(request.url, socket.protocol, { code, reason: reason.toString() })),
-  );
+  socket.on('close', (code, reason) => {
+    void print(echo.transcript(request.url, socket.protocol, { code, reason: reason.toString() }));
+  });
 });
 
 server.on('listening', () => console.log(`listening ${server.address().port}`));

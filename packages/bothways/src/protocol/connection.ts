@@ -75,6 +75,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   initiator: Initiator = 'network';
   /** Why the connection was failed. */
   failure: Error | undefined;
+  failureReason = '';
 
   readonly #host: ConnectionHost<Bytes>;
   readonly #platform: Platform<Bytes>;
@@ -126,16 +127,18 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   }
 
   /**
-   * Fails the connection (section 7.1.7): sends Close with the code and the error's message, which must be at
-   * most 123 bytes, and stops reading.
+   * Fails the connection (section 7.1.7): sends Close with the code and the reason, and stops reading.
+   *
+   * @param reason what the peer is told, at most 123 bytes.
    */
-  fail(error: Error, code: number): void {
+  fail(error: Error, code: number, reason: string = error.message): void {
     if (this.#mode === DONE) return;
     this.#mode = DONE;
     this.#release();
     this.failure = error;
+    this.failureReason = reason;
     if (this.closeSent === NONE) {
-      this.#sendClose(code, encodeClose(code, error.message, this.#platform), 'local');
+      this.#sendClose(code, encodeClose(code, reason, this.#platform), 'local');
     }
     this.#host.onFail(error);
   }

@@ -101,4 +101,11 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
   /** Stops reading: no handler is called until `resume`, and the peer is slowed by the transport. */
   pause(): void;
   resume(): void;
+
+  /**
+   * Receives what the server publishes to a topic from now on; twice is once. Topics live on the server: a
+   * client's connection throws.
+   */
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
 }

@@ -10,8 +10,8 @@ export interface Peer {
 }
 
 /** One connection to the room, and the person behind it once it has said hello. */
-export class Member {
-  readonly peer: Peer;
+export class Member<P extends Peer> {
+  readonly peer: P;
   readonly since: number;
   person: Person | undefined;
   /** Strokes that this connection has yet to be told of; sent as fast as it takes them. */
@@ -21,7 +21,7 @@ export class Member {
   readonly volume: TokenBucket;
   readonly chatter: TokenBucket;
 
-  constructor(peer: Peer, now: number) {
+  constructor(peer: P, now: number) {
     this.peer = peer;
     this.since = now;
     this.pace = new TokenBucket(500, 200, now);

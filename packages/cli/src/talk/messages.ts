@@ -13,8 +13,8 @@ export const limits = {
   messageSize: 16 * 1024,
 } as const;
 
-/** The board's own coordinates: whole numbers, finer than a pixel on the screens of today, 16 by 10. */
-export const boardSize = { width: 4000, height: 2500 } as const;
+/** The board's own coordinates: whole numbers, finer than a pixel on the screens of today, 4 by 3. */
+export const boardSize = { width: 4000, height: 3000 } as const;
 export const colorCount = 6;
 export const strokeWidth = { min: 2, max: 120 } as const;
 

@@ -25,27 +25,27 @@ const helloTimeout = 10_000;
 /** Numbers in the points of one `strokes` message, so that none is long. */
 const numbersPerMessage = 8192;
 
-export interface RoomOptions {
+export interface RoomOptions<P extends Peer> {
   /** Sends to everyone who listens to `topic`. */
-  publish(text: string, except?: Peer): void;
+  publish(text: string, except?: P): void;
   /** The clock: milliseconds since 1970. */
   now(): number;
   /** Differs after every start, so that a page knows whether its history goes on. */
   epoch: string;
 }
 
-type Handlers = {
+type Handlers<P extends Peer> = {
   readonly [T in Exclude<ClientMessage['type'], 'hello'>]: (
-    member: Member,
+    member: Member<P>,
     person: Person,
     message: Extract<ClientMessage, { type: T }>,
   ) => void;
 };
 
 /** The people, the chat and the board. It knows no network: connections come in as `Peer`. */
-export class Room {
-  readonly #options: RoomOptions;
-  readonly #members = new Map<Peer, Member>();
+export class Room<P extends Peer = Peer> {
+  readonly #options: RoomOptions<P>;
+  readonly #members = new Map<P, Member<P>>();
   readonly #board = new Board();
   readonly #history: Said[] = [];
   readonly #started: number;
@@ -57,24 +57,24 @@ export class Room {
   };
   #said = 0;
 
-  constructor(options: RoomOptions) {
+  constructor(options: RoomOptions<P>) {
     this.#options = options;
     this.#started = options.now();
     this.#toServer = new Traffic(this.#started);
     this.#toClients = new Traffic(this.#started);
   }
 
-  enter(peer: Peer): void {
+  enter(peer: P): void {
     this.#members.set(peer, new Member(peer, this.#options.now()));
   }
 
-  leave(peer: Peer): void {
+  leave(peer: P): void {
     const member = this.#members.get(peer);
     this.#members.delete(peer);
     if (member?.person) this.#publish({ type: 'left', person: member.person, at: this.#options.now() });
   }
 
-  receive(peer: Peer, data: string | Uint8Array): void {
+  receive(peer: P, data: string | Uint8Array): void {
     const member = this.#members.get(peer);
     if (!member) return;
     const now = this.#options.now();
@@ -94,7 +94,7 @@ export class Room {
   }
 
   /** The connection takes more: goes on telling it the board. */
-  drain(peer: Peer): void {
+  drain(peer: P): void {
     const member = this.#members.get(peer);
     if (member) this.#pay(member);
   }
@@ -112,7 +112,7 @@ export class Room {
   }
 
   /** What it sends from now on is not looked at, however long its closing handshake takes. */
-  #expel(peer: Peer, code: number, reason: string): void {
+  #expel(peer: P, code: number, reason: string): void {
     this.leave(peer);
     peer.close(code, reason);
   }
@@ -128,21 +128,21 @@ export class Room {
     };
   }
 
-  #take(member: Member, message: ClientMessage): void {
+  #take(member: Member<P>, message: ClientMessage): void {
     if (message.type === 'hello') {
       this.#greet(member, message.name, message.key);
       return;
     }
     if (!member.person) throw new MessageError(1008, 'The first message must be "hello"');
     const handle = this.#handlers[message.type] as (
-      member: Member,
+      member: Member<P>,
       person: Person,
       message: ClientMessage,
     ) => void;
     handle(member, member.person, message);
   }
 
-  #greet(member: Member, wanted: string, key: string): void {
+  #greet(member: Member<P>, wanted: string, key: string): void {
     if (member.person) throw new MessageError(1008, '"hello" is said once');
     const id = personId(key);
     for (const other of this.#members.values()) {
@@ -166,7 +166,7 @@ export class Room {
     this.#send(member, { type: 'news', news: this.#news(this.#options.now()) });
   }
 
-  readonly #handlers: Handlers = {
+  readonly #handlers: Handlers<P> = {
     rename: (member, person, { name }) => {
       const renamed = { id: person.id, name: this.#freeName(name, person.id) };
       member.person = renamed;
@@ -205,7 +205,7 @@ export class Room {
     ping: (member, _person, { n }) => this.#send(member, { type: 'pong', n }),
   };
 
-  #say(member: Member, person: Person, ref: string, text: string): void {
+  #say(member: Member<P>, person: Person, ref: string, text: string): void {
     if (!member.chatter.take(1, this.#options.now())) {
       const message = 'You are writing faster than the others can read; wait a moment.';
       this.#send(member, { type: 'refused', message, ref });
@@ -251,7 +251,7 @@ export class Room {
    * Sends strokes that a connection is owed, until it is full. A stroke is read when it is sent and not when it
    * was owed: points drawn meanwhile are in it, and the page ignores points of strokes it has not seen.
    */
-  #pay(member: Member): void {
+  #pay(member: Member<P>): void {
     while (member.owed.size > 0) {
       const strokes = [];
       let numbers = 0;
@@ -275,13 +275,13 @@ export class Room {
     return freeName(wanted, new Set(others.map((person) => person.name)), limits.nameLength);
   }
 
-  #send(member: Member, message: ServerMessage): boolean {
+  #send(member: Member<P>, message: ServerMessage): boolean {
     const text = JSON.stringify(message);
     this.#toClients.count(Buffer.byteLength(text));
     return member.peer.send(text);
   }
 
-  #publish(message: ServerMessage, except?: Member): void {
+  #publish(message: ServerMessage, except?: Member<P>): void {
     const text = JSON.stringify(message);
     const listeners = this.#people().length - (except?.person ? 1 : 0);
     this.#toClients.count(Buffer.byteLength(text) * listeners, listeners);

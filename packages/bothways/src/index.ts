@@ -1,0 +1,14 @@
+export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';
+export { reject, type Rejection } from './node/rejection.js';
+export type { ConnectionOptions, ServeOptions } from './node/options.js';
+export type { ConnectionFunction, Handlers } from './node/handlers.js';
+export type { Origins } from './protocol/origin.js';
+export {
+  ReadyState,
+  type CloseInfo,
+  type Connection,
+  type Data,
+  type Message,
+  type RequestInfo,
+} from './protocol/contract.js';
+export * from './protocol/errors.js';

@@ -1,0 +1,452 @@
+import type { Duplex } from 'node:stream';
+import { CloseCode } from '../protocol/close.js';
+import { ProtocolConnection, type ConnectionHost, type Role } from '../protocol/connection.js';
+import {
+  ReadyState,
+  type CloseInfo,
+  type Connection,
+  type Data,
+  type RequestInfo,
+} from '../protocol/contract.js';
+import { LimitError } from '../protocol/errors.js';
+import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
+import { toBytes } from './encode-message.js';
+import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
+import { report, toError, type Handlers } from './handlers.js';
+import { Inbox } from './inbox.js';
+import { nodePlatform } from './platform.js';
+import { clearDeadline } from './timer-wheel.js';
+import { COPY_LIMIT, TEXT_COPY_LIMIT, WriteBatch } from './write-batch.js';
+
+/** The options that an open connection keeps to, the same at both ends. */
+export interface ConnectionLimits {
+  readonly maxMessageSize: number;
+  readonly highWaterMark: number;
+  readonly maxBufferedBytes: number;
+  readonly pingInterval: number;
+  readonly pingTimeout: number;
+  readonly idleTimeout: number;
+  readonly closeTimeout: number;
+}
+
+/** Who made the connection and keeps it: a server, or the client's `connect`. */
+export interface ConnectionOwner<State> {
+  readonly role: Role;
+  readonly limits: ConnectionLimits;
+  readonly handlers: Handlers<State>;
+  subscribe(socket: NodeConnection<State>, topic: string): void;
+  unsubscribe(socket: NodeConnection<State>, topic: string): void;
+  /** Called once when the connection is gone, before the `close` handler. */
+  remove(socket: NodeConnection<State>): void;
+}
+
+/** What the opening handshake settled. */
+export interface Agreement {
+  readonly request: RequestInfo;
+  readonly protocol: string;
+  readonly extensions: string;
+}
+
+const TEXT = FIN | Opcode.TEXT;
+const BINARY = FIN | Opcode.BINARY;
+const PING = FIN | Opcode.PING;
+const PONG = FIN | Opcode.PONG;
+
+/** A WebSocket connection on a Node stream, either end of it: one socket and its protocol state. */
+export class NodeConnection<State = unknown> implements Connection<State, Buffer>, ConnectionHost<Buffer> {
+  state: State;
+  readonly request: RequestInfo;
+  readonly protocol: string;
+  readonly extensions: string;
+  /** @internal The topics this connection subscribed to, for its owner. */
+  topics: Set<string> | undefined;
+
+  readonly #socket: Duplex;
+  readonly #owner: ConnectionOwner<State>;
+  readonly #core: ProtocolConnection<Buffer>;
+  readonly #batch: WriteBatch;
+  readonly #heartbeat: Heartbeat | undefined;
+  readonly #idle: IdleDeadline | undefined;
+  #closeDeadline: CloseDeadline | undefined;
+
+  /** Every write's end is looked at: too much waits, or a large message goes out. */
+  #awaitsDrain = false;
+  /** `send` returned false: the application waits for `drain`. */
+  #isFull = false;
+  #readyWaiters: (() => void)[] = NOBODY;
+  /** The newest Ping that came while too much waited to be sent; the older ones need no answer any more. */
+  #unansweredPing: Buffer | undefined;
+  #isPaused = false;
+  #inbox: Inbox<string | Buffer> | undefined;
+  #error: Error | undefined;
+  #isTerminated = false;
+  #closeInfo: CloseInfo | undefined;
+  #closedWaiters: ((info: CloseInfo) => void)[] = NOBODY;
+
+  constructor(socket: Duplex, owner: ConnectionOwner<State>, agreement: Agreement, state: State) {
+    const { role, limits } = owner;
+    this.state = state;
+    this.request = agreement.request;
+    this.protocol = agreement.protocol;
+    this.extensions = agreement.extensions;
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#core = new ProtocolConnection({ role, maxMessageSize: limits.maxMessageSize }, this, nodePlatform);
+    this.#batch = new WriteBatch(socket, role === 'client');
+    if (limits.pingInterval > 0) {
+      this.#heartbeat = new Heartbeat(this, limits.pingInterval, limits.pingTimeout);
+    }
+    if (limits.idleTimeout > 0) this.#idle = new IdleDeadline(this, limits.idleTimeout);
+  }
+
+  get readyState(): ReadyState {
+    if (this.#closeInfo !== undefined) return ReadyState.CLOSED;
+    return this.#core.isOpen && !this.#socket.destroyed ? ReadyState.OPEN : ReadyState.CLOSING;
+  }
+
+  get bufferedAmount(): number {
+    return this.#batch.length + this.#socket.writableLength;
+  }
+
+  get ready(): Promise<void> {
+    if (this.#isBelowHighWaterMark || this.#socket.destroyed) return Promise.resolve();
+    this.#awaitDrain();
+    return new Promise((resolve) => {
+      if (this.#readyWaiters === NOBODY) this.#readyWaiters = [];
+      this.#readyWaiters.push(resolve);
+    });
+  }
+
+  get closed(): Promise<CloseInfo> {
+    if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
+    return new Promise((resolve) => {
+      if (this.#closedWaiters === NOBODY) this.#closedWaiters = [];
+      this.#closedWaiters.push(resolve);
+    });
+  }
+
+  send(data: Data): boolean {
+    if (typeof data === 'string') {
+      if (data.length > TEXT_COPY_LIMIT) return this.#sendFrame(TEXT, Buffer.from(data));
+      if (!this.#maySend(data.length)) return false;
+      this.#batch.writeText(TEXT, data);
+      return this.#afterSend();
+    }
+    return this.#sendFrame(BINARY, toBytes(data));
+  }
+
+  /** @internal Sends bytes that are the frames of one message already, as `publish` makes them. */
+  sendEncoded(frames: Uint8Array): void {
+    if (!this.#maySend(frames.length)) return;
+    if (this.bufferedAmount + frames.length > this.#owner.limits.highWaterMark) this.#awaitDrain();
+    this.#batch.writeEncoded(frames);
+    this.#idle?.touch();
+  }
+
+  ping(payload: string | Uint8Array = ''): void {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    if (bytes.length > MAX_CONTROL_PAYLOAD) {
+      throw new RangeError(
+        `The payload of a ping has at most ${MAX_CONTROL_PAYLOAD} bytes; this one has ${bytes.length}`,
+      );
+    }
+    if (this.#maySend(bytes.length)) this.#batch.writeFrame(PING, bytes);
+  }
+
+  close(code: number = CloseCode.NORMAL, reason = ''): void {
+    this.closeWith(code, reason);
+  }
+
+  /** @internal Like `close`, but the code may be left out of the Close frame, as WHATWG's `close()` does. */
+  closeWith(code: number | undefined, reason: string): void {
+    this.#core.close(code, reason);
+    this.#leave();
+  }
+
+  terminate(): void {
+    this.#isTerminated = true;
+    this.#socket.destroy();
+  }
+
+  /** @internal Cuts the connection for a reason that `closed` then gives. */
+  abandon(reason: Error): void {
+    this.#error ??= reason;
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#stopReading();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#startReading();
+  }
+
+  /** @internal Whether this end has stopped reading. */
+  get isStopped(): boolean {
+    return this.#isPaused || this.#isInboxFull;
+  }
+
+  subscribe(topic: string): void {
+    this.#owner.subscribe(this, topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#owner.unsubscribe(this, topic);
+  }
+
+  /** The messages one by one; while they are not asked for, at most `highWaterMark` bytes of them wait here. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
+    this.#inbox ??= new Inbox(() => {
+      if (this.#inbox!.bytes <= this.#owner.limits.highWaterMark / 2) this.#startReading();
+    });
+    return this.#inbox;
+  }
+
+  /**
+   * @internal Begins to talk. The `greeting` (the handshake's response) and what `onOpen` sends go out in one
+   * write; reading begins with `head`, the bytes that came right behind the handshake.
+   */
+  start(greeting: string, head: Buffer, onOpen: () => void): void {
+    listen(this.#socket, this as NodeConnection<unknown>);
+    this.#batch.hold();
+    if (greeting !== '') this.#batch.writeEncoded(Buffer.from(greeting, 'latin1'));
+    onOpen();
+    if (head.length > 0) this.#core.receive(head);
+    this.#batch.release();
+  }
+
+  /** @internal Runs a piece of the application; what it throws ends this connection and nothing else. */
+  run(call: () => unknown): void {
+    try {
+      this.#watch(call());
+    } catch (thrown) {
+      this.#handlerFailed(thrown);
+    }
+  }
+
+  // What the protocol calls (ConnectionHost). No handler's error may pass through.
+
+  onMessage(message: string | Buffer): void {
+    this.#idle?.touch();
+    // After `close`, what a stopped reader did not want is discarded, so that the peer's Close can be read.
+    if (this.isStopped && !this.#core.isOpen) return;
+    if (this.#inbox !== undefined) {
+      this.#inbox.put(message);
+      if (this.#isInboxFull) this.#stopReading();
+      return;
+    }
+    try {
+      const outcome = this.#owner.handlers.message?.(this, message);
+      if (outcome !== undefined) this.#watch(outcome);
+    } catch (thrown) {
+      this.#handlerFailed(thrown);
+    }
+  }
+
+  onPing(payload: Buffer): void {
+    if (this.#isBelowHighWaterMark) {
+      this.#answerPing(payload);
+    } else {
+      this.#unansweredPing = payload;
+      this.#awaitDrain();
+    }
+    const { handlers } = this.#owner;
+    if (handlers.ping !== undefined) this.run(() => handlers.ping!(this, payload));
+  }
+
+  onPong(payload: Buffer): void {
+    const { handlers } = this.#owner;
+    if (handlers.pong !== undefined) this.run(() => handlers.pong!(this, payload));
+  }
+
+  onClose(): void {
+    this.#leave();
+    // RFC 6455 section 7.1.1: the server closes the TCP connection first, the client waits for that.
+    if (this.#owner.role === 'server') this.#endSocket();
+  }
+
+  onFail(): void {
+    this.#leave();
+    this.#endSocket();
+  }
+
+  writeFrame(firstByte: number, payload: Uint8Array): void {
+    this.#batch.writeFrame(firstByte, payload);
+  }
+
+  // What the socket calls.
+
+  onData(chunk: Buffer): void {
+    if (this.#heartbeat !== undefined) this.#heartbeat.isHeard = true;
+    this.#batch.hold();
+    this.#core.receive(chunk);
+    this.#batch.release();
+  }
+
+  onSocketEnd(): void {
+    this.#leave();
+    this.#endSocket();
+  }
+
+  onSocketError(error: Error): void {
+    this.#error ??= error;
+  }
+
+  onSocketClose(): void {
+    this.#clearDeadlines();
+    this.#closeInfo = this.#describeClose();
+    this.#owner.remove(this);
+    const { code, reason } = this.#closeInfo;
+    const { handlers } = this.#owner;
+    if (handlers.close !== undefined) this.run(() => handlers.close!(this, code, reason));
+    this.#inbox?.end();
+    for (const resolve of this.#readyWaiters) resolve();
+    for (const resolve of this.#closedWaiters) resolve(this.#closeInfo);
+  }
+
+  #sendFrame(firstByte: number, payload: Uint8Array): boolean {
+    if (!this.#maySend(payload.length)) return false;
+    // A large payload goes to the socket at once: whoever waits for it must be known before.
+    if (payload.length > COPY_LIMIT) this.#awaitDrain();
+    this.#batch.writeFrame(firstByte, payload);
+    return this.#afterSend();
+  }
+
+  #maySend(size: number): boolean {
+    if (!this.#core.isOpen || this.#socket.destroyed) return false;
+    const limit = this.#owner.limits.maxBufferedBytes;
+    const waiting = this.#awaitsDrain ? this.bufferedAmount : 0;
+    if (waiting === 0 || waiting + size <= limit) return true;
+    const text = `More than maxBufferedBytes, ${limit} bytes, wait for a peer that does not read`;
+    const error = new LimitError('ERR_BUFFER_FULL', text, 'maxBufferedBytes', limit);
+    this.#core.fail(error, CloseCode.TRY_AGAIN_LATER, 'You do not read what is sent to you');
+    return false;
+  }
+
+  #afterSend(): boolean {
+    this.#idle?.touch();
+    if (this.#isBelowHighWaterMark) return true;
+    this.#awaitDrain();
+    this.#isFull = true;
+    return false;
+  }
+
+  get #isBelowHighWaterMark(): boolean {
+    return this.bufferedAmount <= this.#owner.limits.highWaterMark;
+  }
+
+  get #isInboxFull(): boolean {
+    return this.#inbox !== undefined && this.#inbox.bytes > this.#owner.limits.highWaterMark;
+  }
+
+  #awaitDrain(): void {
+    this.#awaitsDrain = true;
+    this.#batch.onWritten ??= () => this.#onWritten();
+  }
+
+  #onWritten(): void {
+    if (!this.#awaitsDrain || !this.#isBelowHighWaterMark) return;
+    this.#awaitsDrain = false;
+    const ping = this.#unansweredPing;
+    this.#unansweredPing = undefined;
+    if (ping !== undefined) this.#answerPing(ping);
+    const waiters = this.#readyWaiters;
+    this.#readyWaiters = NOBODY;
+    for (const resolve of waiters) resolve();
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    const { handlers } = this.#owner;
+    if (handlers.drain !== undefined) this.run(() => handlers.drain!(this));
+  }
+
+  #answerPing(payload: Buffer): void {
+    if (this.#core.isOpen) this.#batch.writeFrame(PONG, payload);
+  }
+
+  #stopReading(): void {
+    this.#core.pause();
+    this.#socket.pause();
+  }
+
+  #startReading(): void {
+    if (this.isStopped && this.#core.isOpen) return;
+    this.#core.resume();
+    // What had been kept may have filled the inbox again, or made the application pause.
+    if (!this.isStopped || !this.#core.isOpen) this.#socket.resume();
+  }
+
+  #watch(outcome: unknown): void {
+    if (outcome instanceof Promise) outcome.then(undefined, (thrown) => this.#handlerFailed(thrown));
+  }
+
+  #handlerFailed(thrown: unknown): void {
+    const error = toError(thrown);
+    report(this.#owner.handlers, error, this);
+    this.#core.fail(error, CloseCode.INTERNAL_ERROR, 'This end failed to handle the connection');
+  }
+
+  /** The connection is closing: from now on the peer has `closeTimeout` to do its part. */
+  #leave(): void {
+    if (this.#closeDeadline !== undefined || this.#socket.destroyed) return;
+    this.#clearDeadlines();
+    this.#closeDeadline = new CloseDeadline(this, this.#owner.limits.closeTimeout);
+    this.#startReading();
+  }
+
+  #endSocket(): void {
+    this.#batch.flush();
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  #clearDeadlines(): void {
+    if (this.#heartbeat !== undefined) clearDeadline(this.#heartbeat);
+    if (this.#idle !== undefined) clearDeadline(this.#idle);
+    if (this.#closeDeadline !== undefined) clearDeadline(this.#closeDeadline);
+  }
+
+  #describeClose(): CloseInfo {
+    const core = this.#core;
+    const error = core.failure ?? this.#error;
+    const because = error === undefined ? {} : { error };
+    const initiator = this.#isTerminated && core.isOpen ? 'local' : core.initiator;
+    if (core.closeReceived !== 0) {
+      const { closeReceived: code, closeReason: reason } = core;
+      return { code, reason, wasClean: true, initiator, ...because };
+    }
+    const failed = core.failure !== undefined;
+    const code = failed ? core.closeSent : CloseCode.ABNORMAL;
+    return { code, reason: failed ? core.failureReason : '', wasClean: false, initiator, ...because };
+  }
+}
+
+/** Stands for an empty list until somebody waits: most connections never need one of their own. */
+const NOBODY: never[] = [];
+
+const kConnection = Symbol('connection');
+type Listening = Duplex & { [kConnection]: NodeConnection<unknown> };
+
+/** The listeners are the same functions for every socket, which knows its connection. */
+function listen(socket: Duplex, connection: NodeConnection<unknown>): void {
+  (socket as Listening)[kConnection] = connection;
+  socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+}
+
+function onData(this: Listening, chunk: Buffer): void {
+  this[kConnection].onData(chunk);
+}
+
+function onEnd(this: Listening): void {
+  this[kConnection].onSocketEnd();
+}
+
+function onError(this: Listening, error: Error): void {
+  this[kConnection].onSocketError(error);
+}
+
+function onClose(this: Listening): void {
+  this[kConnection].onSocketClose();
+}

@@ -1,0 +1,54 @@
+import type { Connection } from '../protocol/contract.js';
+
+/** What a handler may return: a promise's rejection counts as if the handler had thrown. */
+type Outcome = void | Promise<void>;
+
+/**
+ * What an application does as connections come, talk and go: one object for all connections, with nothing made
+ * for each. A handler that throws, or whose promise rejects, closes that connection with 1011 and is reported
+ * to `error`; it never takes the process down.
+ */
+export interface Handlers<State = unknown> {
+  /** The connection is open. What it sends here goes out with the handshake's response, in one write. */
+  open?(socket: Connection<State, Buffer>): Outcome;
+  /** A message arrived: a string for text, a Buffer for binary. It is yours to keep. */
+  message?(socket: Connection<State, Buffer>, data: string | Buffer): Outcome;
+  /** After `send` returned false: `bufferedAmount` is at or below the high-water mark again. */
+  drain?(socket: Connection<State, Buffer>): Outcome;
+  /** A Ping arrived; it has been answered. */
+  ping?(socket: Connection<State, Buffer>, payload: Buffer): Outcome;
+  /** A Pong arrived, asked for or not. */
+  pong?(socket: Connection<State, Buffer>, payload: Buffer): Outcome;
+  /** The connection is gone; see `CloseInfo` for the code, and `socket.closed` for the rest. Called once. */
+  close?(socket: Connection<State, Buffer>, code: number, reason: string): Outcome;
+  /**
+   * Something failed that is nobody's to catch: another handler, `accept`, or the connection (why is in the
+   * error). Without this handler what other handlers throw becomes a process warning.
+   */
+  error?(error: Error, socket: Connection<State, Buffer> | undefined): void;
+}
+
+/** One function for each connection: it runs until it returns, and the connection is closed with 1000 then. */
+export type ConnectionFunction<State = unknown> = (socket: Connection<State, Buffer>) => Promise<void> | void;
+
+/** Tells the application of an error that no caller can catch. */
+export function report<State>(
+  handlers: Handlers<State>,
+  error: Error,
+  socket: Connection<State, Buffer> | undefined,
+): void {
+  if (handlers.error === undefined) {
+    process.emitWarning(error);
+    return;
+  }
+  try {
+    handlers.error(error, socket);
+  } catch (thrown) {
+    process.emitWarning(toError(thrown));
+  }
+}
+
+/** Whatever was thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`A value that is no Error was thrown: ${String(thrown)}`);
+}

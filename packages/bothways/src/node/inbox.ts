@@ -1,0 +1,65 @@
+/** What a waiting message counts beside its content, bytes: empty messages are not free. */
+const OVERHEAD = 32;
+
+/**
+ * Messages that wait for a reader who asks for them one by one. It is bounded by its owner, who stops the
+ * sender while `bytes` is above its limit.
+ */
+export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIterator<Item> {
+  /** How much waits, in bytes (of a text: in UTF-16 units). */
+  bytes = 0;
+  readonly #onTaken: () => void;
+  #items: Item[] = [];
+  #taken = 0;
+  #readers: ((result: IteratorResult<Item, undefined>) => void)[] = [];
+  #isEnded = false;
+
+  /** @param onTaken is called after a reader took a message. */
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
+  }
+
+  put(item: Item): void {
+    const reader = this.#readers.shift();
+    if (reader !== undefined) {
+      reader({ value: item, done: false });
+      return;
+    }
+    this.#items.push(item);
+    this.bytes += item.length + OVERHEAD;
+  }
+
+  /** There will be no more; what waits can still be taken. */
+  end(): void {
+    this.#isEnded = true;
+    for (const reader of this.#readers.splice(0)) reader({ value: undefined, done: true });
+  }
+
+  next(): Promise<IteratorResult<Item, undefined>> {
+    if (this.#taken < this.#items.length) {
+      const value = this.#take();
+      this.#onTaken();
+      return Promise.resolve({ value, done: false });
+    }
+    if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
+    return new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take(): Item {
+    const item = this.#items[this.#taken++]!;
+    this.bytes -= item.length + OVERHEAD;
+    if (this.#taken === this.#items.length) {
+      this.#items = [];
+      this.#taken = 0;
+    } else if (this.#taken === 1024) {
+      // Lets go of what was taken, once in a while: a shift of the array for each message would be slow.
+      this.#items.splice(0, this.#taken);
+      this.#taken = 0;
+    }
+    return item;
+  }
+}

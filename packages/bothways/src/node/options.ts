@@ -1,0 +1,164 @@
+import type { Server as HttpServer } from 'node:http';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { isToken } from '../protocol/headers.js';
+import type { RequestInfo } from '../protocol/contract.js';
+import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
+import type { Origins } from '../protocol/origin.js';
+import type { ConnectionLimits } from './connection.js';
+import type { Rejection } from './rejection.js';
+
+/** Options that both ends share. Sizes are bytes, times are milliseconds; 0 switches a time off. */
+export interface ConnectionOptions {
+  /** The largest message that is accepted, bytes; a larger one closes the connection with 1009. 16 MiB. */
+  maxMessageSize?: number | undefined;
+  /** `send` returns false while more than this waits to be sent, bytes. 64 KiB. */
+  highWaterMark?: number | undefined;
+  /** Sending more while this much waits closes the connection with 1013, bytes. 16 MiB. */
+  maxBufferedBytes?: number | undefined;
+  /** How often a Ping is sent, milliseconds. 20 seconds. */
+  pingInterval?: number | undefined;
+  /** How long a peer may be silent after a Ping before it is taken for dead, milliseconds. 20 seconds. */
+  pingTimeout?: number | undefined;
+  /** After how long without a message either way a connection is closed with 1001, milliseconds. 0: never. */
+  idleTimeout?: number | undefined;
+  /** How long the peer has to do its part of the closing handshake, milliseconds. 5 seconds. */
+  closeTimeout?: number | undefined;
+  /** How long the opening handshake may take, milliseconds. 10 seconds. */
+  handshakeTimeout?: number | undefined;
+}
+
+export interface ServeOptions<State = unknown> extends ConnectionOptions {
+  /**
+   * The TCP port of a server of its own; 0 for any that is free. Without `port` and `server` nothing listens:
+   * hand upgrade requests to `handleUpgrade`.
+   */
+  port?: number | undefined;
+  /** The address to listen on. All addresses by default. */
+  host?: string | undefined;
+  /** An `http` or `https` server to live beside, in place of `port`. */
+  server?: HttpServer | undefined;
+  /** The only path at which a WebSocket can be opened, such as `/live`. Any path by default. */
+  path?: string | undefined;
+  /** Certificate and key (and all else that Node's `tls` takes) to serve `wss:` on `port`. */
+  tls?: (SecureContextOptions & TlsOptions) | undefined;
+  /**
+   * The subprotocols this server speaks, best first; or a function of what was offered that returns one of
+   * them, or `undefined` for none. By default none is agreed on.
+   */
+  protocols?:
+    readonly string[] | ((offered: readonly string[], request: RequestInfo) => string | undefined) | undefined;
+  /** Which pages may connect; by default those of the same host and port. See `Origins`. */
+  origins?: Origins | undefined;
+  /**
+   * Decides about a handshake that is well-formed: returns the connection's `state`, or `reject(...)`. What
+   * the client sends while it decides is kept for the connection.
+   */
+  accept?: ((request: HandshakeRequest) => State | Rejection | Promise<State | Rejection>) | undefined;
+  /** How many connections there may be; more are refused with 503. No limit by default. */
+  maxConnections?: number | undefined;
+  /** How many of them from one IP address; more are refused with 429. No limit by default. */
+  maxConnectionsPerAddress?: number | undefined;
+}
+
+/** What an option must be: a test, and how to say it. */
+export type Rule = readonly [isAllowed: (value: never) => boolean, allowed: string];
+
+const SIZE: Rule = [
+  (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0,
+  'a positive whole number of bytes',
+];
+export const MILLISECONDS: Rule = [
+  (value: unknown) => typeof value === 'number' && value >= 0 && value <= 2 ** 31 - 1,
+  'a number of milliseconds from 0 to 2147483647',
+];
+const COUNT: Rule = [
+  (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
+  'a positive whole number or Infinity',
+];
+export const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
+export const OBJECT: Rule = [(value: unknown) => typeof value === 'object' && value !== null, 'an object'];
+export const STRING: Rule = [
+  (value: unknown) => typeof value === 'string' && value !== '',
+  'a string that is not empty',
+];
+
+export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> = {
+  maxMessageSize: SIZE,
+  highWaterMark: SIZE,
+  maxBufferedBytes: SIZE,
+  pingInterval: MILLISECONDS,
+  pingTimeout: MILLISECONDS,
+  idleTimeout: MILLISECONDS,
+  closeTimeout: MILLISECONDS,
+  handshakeTimeout: MILLISECONDS,
+};
+
+export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
+  ...CONNECTION_RULES,
+  port: [
+    (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 65_536,
+    'a TCP port from 0 to 65535',
+  ],
+  host: STRING,
+  server: [
+    (value: unknown) => typeof (value as HttpServer | null)?.on === 'function',
+    'a server made by node:http or node:https',
+  ],
+  path: [
+    (value: unknown) => typeof value === 'string' && value.startsWith('/') && !/[?#\s]/.test(value),
+    'a path that begins with "/" and has no query',
+  ],
+  tls: OBJECT,
+  protocols: [
+    (value: unknown) =>
+      typeof value === 'function' ||
+      (Array.isArray(value) && value.every((each) => typeof each === 'string' && isToken(each))),
+    'a list of tokens (RFC 6455 section 4.1), or a function',
+  ],
+  origins: [
+    (value: unknown) => value === '*' || Array.isArray(value),
+    '"*", or a list of origins such as "https://example.com" and "https://*.example.com"',
+  ],
+  accept: FUNCTION,
+  maxConnections: COUNT,
+  maxConnectionsPerAddress: COUNT,
+};
+
+/**
+ * Refuses what is not an option or has no allowed value; `undefined` counts as left out.
+ *
+ * @throws {TypeError} naming the option, what was given and what is allowed.
+ */
+export function checkOptions(options: object, rules: Readonly<Record<string, Rule>>, where: string): void {
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(rules, name)) {
+      throw new TypeError(`${where} has no option '${name}'; its options are ${Object.keys(rules).join(', ')}`);
+    }
+    const [isAllowed, allowed] = rules[name]!;
+    if (!isAllowed(value as never)) {
+      throw new TypeError(`The option '${name}' must be ${allowed}, and is ${describe(value)}`);
+    }
+  }
+}
+
+/** The options of an open connection with their defaults. */
+export function limitsOf(options: ConnectionOptions): ConnectionLimits {
+  return {
+    maxMessageSize: options.maxMessageSize ?? 16 * 1024 * 1024,
+    highWaterMark: options.highWaterMark ?? 64 * 1024,
+    maxBufferedBytes: options.maxBufferedBytes ?? 16 * 1024 * 1024,
+    pingInterval: options.pingInterval ?? 20_000,
+    pingTimeout: options.pingTimeout ?? 20_000,
+    idleTimeout: options.idleTimeout ?? 0,
+    closeTimeout: options.closeTimeout ?? 5_000,
+  };
+}
+
+export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}

@@ -1,0 +1,326 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Topics } from '../pubsub/topics.js';
+import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
+import type { Connection, Data } from '../protocol/contract.js';
+import { Refusal } from '../protocol/handshake-server-response.js';
+import { Http1Acceptor, refuse, type Gate } from './accept-http1.js';
+import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
+import { encodeMessage } from './encode-message.js';
+import { report, type ConnectionFunction, type Handlers } from './handlers.js';
+import { createOwnServer, listen, stopListening } from './http-server.js';
+import {
+  DEFAULT_HANDSHAKE_TIMEOUT,
+  FUNCTION,
+  MILLISECONDS,
+  SERVE_RULES,
+  checkOptions,
+  limitsOf,
+  type Rule,
+  type ServeOptions,
+} from './options.js';
+
+/** How a server closes. Times are milliseconds. */
+export interface ServerCloseOptions {
+  /** What the clients are told. 1001, "going away". */
+  code?: number | undefined;
+  reason?: string | undefined;
+  /** How long they have to leave before they are cut. 10 seconds. */
+  timeout?: number | undefined;
+  /** Over how long the Close frames are spread, so that not all clients come back at once. 0: all at once. */
+  stagger?: number | undefined;
+}
+
+/** What a server has seen since it began, and what it has now. */
+export interface ServerMetrics {
+  readonly connections: number;
+  /** Handshakes whose `accept` has not decided yet. */
+  readonly pendingHandshakes: number;
+  readonly acceptedHandshakes: number;
+  readonly closedConnections: number;
+}
+
+/** A WebSocket server. Made by `serve`. */
+export interface Server<State = unknown> extends AsyncDisposable {
+  /** The TCP port; 0 while the server does not listen. */
+  readonly port: number;
+  /** Where clients on this machine reach the server, such as `ws://localhost:8080/live`. */
+  readonly url: string;
+  /** The connections that are open or closing, in the order in which they came. */
+  readonly connections: ReadonlySet<Connection<State, Buffer>>;
+
+  /**
+   * Sends one message to all who subscribed to a topic; it is encoded once for all of them. A subscriber who
+   * does not read is closed with 1013 when more than `maxBufferedBytes` wait for it, and slows nobody else.
+   *
+   * @param options `except` leaves one connection out: usually the one the message came from.
+   */
+  publish(topic: string, data: Data, options?: { except?: Connection<State, Buffer> | undefined }): void;
+
+  /**
+   * Takes over an upgrade request that was routed by hand, from the `upgrade` event of an HTTP server. Whatever
+   * comes of it, the socket belongs to this server from now on.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+
+  metrics(): ServerMetrics;
+
+  /**
+   * Accepts no more connections, tells the clients, waits until they have left, and cuts those who have not
+   * after `timeout`. An HTTP server that was handed in goes on. Calling it again returns the same promise.
+   */
+  close(options?: ServerCloseOptions): Promise<void>;
+}
+
+const CLOSE_RULES: Readonly<Record<keyof ServerCloseOptions, Rule>> = {
+  code: [isCloseCodeOnWire, '1000 to 1003, 1007 to 1014, or 3000 to 4999'],
+  reason: [
+    (value: unknown) => typeof value === 'string' && Buffer.byteLength(value) <= MAX_CLOSE_REASON,
+    'a string of at most 123 bytes',
+  ],
+  timeout: MILLISECONDS,
+  stagger: MILLISECONDS,
+};
+
+const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
+  open: FUNCTION,
+  message: FUNCTION,
+  drain: FUNCTION,
+  ping: FUNCTION,
+  pong: FUNCTION,
+  close: FUNCTION,
+  error: FUNCTION,
+};
+
+const CLOSING = new Refusal(503, 'The server is closing: try again later.', { 'Retry-After': '5' });
+const FULL = new Refusal(503, 'The server has as many connections as it may: try again later.', {
+  'Retry-After': '30',
+});
+const TOO_MANY_FROM_ADDRESS = new Refusal(429, 'There are too many connections from this address.', {
+  'Retry-After': '30',
+});
+
+class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<State> {
+  readonly role = 'server';
+  readonly limits: ConnectionLimits;
+  readonly handlers: Handlers<State>;
+  readonly #options: ServeOptions<State>;
+  readonly #run: ConnectionFunction<State> | undefined;
+  readonly #http: HttpServer | undefined;
+  readonly #acceptor: Http1Acceptor<State>;
+  readonly #connections = new Set<NodeConnection<State>>();
+  readonly #addresses = new Map<string, number>();
+  readonly #topics = new Topics<NodeConnection<State>>();
+  #pending = 0;
+  #accepted = 0;
+  #closing: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: ServeOptions<State>, handlers: Handlers<State> | ConnectionFunction<State>) {
+    this.#options = options;
+    this.limits = limitsOf(options);
+    this.#run = typeof handlers === 'function' ? handlers : undefined;
+    this.handlers = typeof handlers === 'function' ? {} : handlers;
+    this.#acceptor = new Http1Acceptor(options, this);
+    const { port, server, tls, handshakeTimeout } = options;
+    if (port !== undefined) {
+      this.#http = createOwnServer(tls, handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT);
+    } else if (server !== undefined) {
+      this.#http = server;
+    }
+    this.#http?.on('upgrade', this.#onUpgrade);
+  }
+
+  async listen(): Promise<void> {
+    const { port, host } = this.#options;
+    if (port !== undefined) await listen(this.#http!, port, host);
+  }
+
+  get port(): number {
+    return this.#address?.port ?? 0;
+  }
+
+  get url(): string {
+    const isSecure = this.#options.tls !== undefined || (this.#http !== undefined && 'setSecureContext' in this.#http);
+    const address = this.#address?.address ?? '::';
+    const isAny = address === '::' || address === '0.0.0.0';
+    const host = isAny ? 'localhost' : address.includes(':') ? `[${address}]` : address;
+    return `${isSecure ? 'wss' : 'ws'}://${host}:${this.port}${this.#options.path ?? '/'}`;
+  }
+
+  get connections(): ReadonlySet<Connection<State, Buffer>> {
+    return this.#connections;
+  }
+
+  metrics(): ServerMetrics {
+    return {
+      connections: this.#connections.size,
+      pendingHandshakes: this.#pending,
+      acceptedHandshakes: this.#accepted,
+      closedConnections: this.#accepted - this.#connections.size,
+    };
+  }
+
+  publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
+    const frame = encodeMessage(data);
+    for (const subscriber of this.#topics.of(topic)) {
+      if (subscriber !== options.except) subscriber.sendEncoded(frame);
+    }
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#acceptor.accept(request, socket, head);
+  }
+
+  close(options: ServerCloseOptions = {}): Promise<void> {
+    checkOptions(options, CLOSE_RULES, 'close()');
+    return (this.#closing ??= this.#close(options));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // What the acceptor asks (Gate).
+
+  admit(address: string): Refusal | undefined {
+    const { maxConnections = Infinity, maxConnectionsPerAddress = Infinity } = this.#options;
+    const fromAddress = this.#addresses.get(address) ?? 0;
+    if (this.#closing !== undefined) return CLOSING;
+    if (this.#connections.size + this.#pending >= maxConnections) return FULL;
+    if (fromAddress >= maxConnectionsPerAddress) return TOO_MANY_FROM_ADDRESS;
+    this.#pending++;
+    this.#addresses.set(address, fromAddress + 1);
+    return undefined;
+  }
+
+  leave(address: string): void {
+    this.#pending--;
+    this.#forgetAddress(address);
+  }
+
+  open(socket: Duplex, head: Buffer, response: string, agreement: Agreement, state: State): void {
+    if (this.#closing !== undefined) {
+      this.leave(agreement.request.remoteAddress);
+      refuse(socket, CLOSING);
+      return;
+    }
+    this.#pending--;
+    this.#accepted++;
+    const connection = new NodeConnection<State>(socket, this, agreement, state);
+    this.#connections.add(connection);
+    connection.start(response, head, () => this.#opened(connection));
+  }
+
+  failed(error: Error): void {
+    report(this.handlers, error, undefined);
+  }
+
+  // What a connection asks (ConnectionOwner).
+
+  subscribe(connection: NodeConnection<State>, topic: string): void {
+    if (typeof topic !== 'string' || topic === '') throw new TypeError('A topic is a string that is not empty');
+    if (!this.#connections.has(connection)) return;
+    (connection.topics ??= new Set()).add(topic);
+    this.#topics.subscribe(topic, connection);
+  }
+
+  unsubscribe(connection: NodeConnection<State>, topic: string): void {
+    if (connection.topics?.delete(topic) === true) this.#topics.unsubscribe(topic, connection);
+  }
+
+  remove(connection: NodeConnection<State>): void {
+    this.#connections.delete(connection);
+    this.#forgetAddress(connection.request.remoteAddress);
+    for (const topic of connection.topics ?? []) this.#topics.unsubscribe(topic, connection);
+    connection.topics = undefined;
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  get #address(): AddressInfo | undefined {
+    const address = this.#http?.address();
+    return typeof address === 'object' && address !== null ? address : undefined;
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // Beside other WebSocket endpoints on the same HTTP server, what is not ours is left to them.
+    if (!this.#acceptor.isForPath(request.url) && this.#http!.listenerCount('upgrade') > 1) return;
+    this.#acceptor.accept(request, socket, head);
+  };
+
+  #opened(connection: NodeConnection<State>): void {
+    const run = this.#run;
+    if (run === undefined) {
+      const { handlers } = this;
+      if (handlers.open !== undefined) connection.run(() => handlers.open!(connection));
+      return;
+    }
+    // Messages that come before the function asks for them wait in the connection.
+    connection[Symbol.asyncIterator]();
+    connection.run(async () => {
+      await run(connection);
+      connection.close();
+    });
+  }
+
+  #forgetAddress(address: string): void {
+    const count = this.#addresses.get(address)! - 1;
+    if (count === 0) this.#addresses.delete(address);
+    else this.#addresses.set(address, count);
+  }
+
+  async #close(options: ServerCloseOptions): Promise<void> {
+    const { code = CloseCode.GOING_AWAY, reason = '', timeout = 10_000, stagger = 0 } = options;
+    const http = this.#http;
+    let stopped: Promise<void> | undefined;
+    if (this.#options.port !== undefined) stopped = stopListening(http!);
+    const cut = setTimeout(() => {
+      for (const connection of this.#connections) connection.terminate();
+    }, timeout + stagger);
+    const told = this.#tellAll(code, reason, stagger);
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    clearTimeout(cut);
+    clearInterval(told);
+    await stopped;
+    http?.off('upgrade', this.#onUpgrade);
+  }
+
+  /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */
+  #tellAll(code: number, reason: string, stagger: number): NodeJS.Timeout | undefined {
+    const waiting = [...this.#connections];
+    const step = 50;
+    const share = stagger === 0 ? waiting.length : Math.ceil((waiting.length * step) / stagger);
+    const tellSome = (): void => {
+      for (const connection of waiting.splice(0, share)) connection.close(code, reason);
+    };
+    tellSome();
+    return waiting.length === 0 ? undefined : setInterval(tellSome, step);
+  }
+}
+
+/**
+ * Starts a WebSocket server: on a port of its own, or beside a framework on an HTTP server that exists.
+ *
+ * @param options see `ServeOptions`; every option has a safe default.
+ * @param handlers one object for all connections (fastest), or one function for each connection (clearest).
+ * @returns when it listens.
+ * @throws {TypeError} at once for an option that does not exist or has a value that is not allowed; Node's own
+ * error when it cannot listen, such as `EADDRINUSE`.
+ */
+export async function serve<State = unknown>(
+  options: ServeOptions<State>,
+  handlers: Handlers<NoInfer<State>> | ConnectionFunction<NoInfer<State>>,
+): Promise<Server<State>> {
+  checkOptions(options, SERVE_RULES, 'serve()');
+  if (options.port !== undefined && options.server !== undefined) {
+    throw new TypeError("The options 'port' and 'server' exclude each other: give the one or the other");
+  }
+  if (options.port === undefined && (options.tls !== undefined || options.host !== undefined)) {
+    throw new TypeError("The options 'tls' and 'host' need the option 'port'");
+  }
+  if (typeof handlers !== 'function') checkOptions(handlers, HANDLER_RULES, 'The handler object');
+  const server = new NodeServer<State>(options, handlers);
+  await server.listen();
+  return server;
+}

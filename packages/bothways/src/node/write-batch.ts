@@ -1,0 +1,187 @@
+import type { Duplex } from 'node:stream';
+import { MAX_HEADER, headerLength, writeHeader } from '../protocol/frame.js';
+import { mask } from '../protocol/mask.js';
+import { randomMaskingKey } from './platform.js';
+
+/** Payloads up to this size are copied into the batch; larger ones are written from where they are, bytes. */
+export const COPY_LIMIT = 16 * 1024;
+
+/** The longest text whose UTF-8 surely fits into `COPY_LIMIT`, UTF-16 units. */
+export const TEXT_COPY_LIMIT = Math.floor(COPY_LIMIT / 3);
+
+/** Below this many bytes a loop copies faster than a call. */
+const LOOP_BELOW = 48;
+
+/** What a connection gets that sends outside of its own read, as one of thousands in a broadcast may. */
+const SMALL_BLOCK = 2 * 1024;
+const LARGE_BLOCK = 64 * 1024;
+
+/** Blocks that wait to be used again, at most. */
+const MAX_FREE = 64;
+const freeSmall: Buffer[] = [];
+const freeLarge: Buffer[] = [];
+
+/**
+ * Frames on their way out of one connection. All that is sent while one chunk is being handled, or within one
+ * tick, is gathered in one block and goes to the socket in one write: this is most of what makes many small
+ * messages cheap.
+ */
+export class WriteBatch {
+  /** Called when a write has been taken by the operating system; set while somebody waits for that. */
+  onWritten: (() => void) | undefined;
+  readonly #socket: Duplex;
+  readonly #masks: boolean;
+  #block: Buffer | undefined;
+  #length = 0;
+  #isHeld = false;
+
+  constructor(socket: Duplex, masks: boolean) {
+    this.#socket = socket;
+    this.#masks = masks;
+  }
+
+  /** Bytes that have not been handed to the socket. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Nothing is written until `release`: a chunk is being handled, and more may follow. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    if (this.#length > 0) this.flush();
+  }
+
+  /** Adds one frame. A payload above `COPY_LIMIT` is not copied by a server, so it must not change any more. */
+  writeFrame(firstByte: number, payload: Uint8Array): void {
+    const length = payload.length;
+    if (length > COPY_LIMIT) {
+      this.#writeLarge(firstByte, payload);
+      return;
+    }
+    const block = this.#reserve(MAX_HEADER + length);
+    const key = this.#masks ? randomMaskingKey() : undefined;
+    const at = writeHeader(block, this.#length, firstByte, length, key);
+    if (length < LOOP_BELOW) {
+      for (let index = 0; index < length; index++) block[at + index] = payload[index]!;
+    } else {
+      block.set(payload, at);
+    }
+    if (key !== undefined) mask(block, at, at + length, key, 0);
+    this.#length = at + length;
+  }
+
+  /** Adds one frame whose payload is the UTF-8 of `text`, at most `TEXT_COPY_LIMIT` units long. */
+  writeText(firstByte: number, text: string): void {
+    const block = this.#reserve(MAX_HEADER + text.length * 3);
+    const start = this.#length;
+    // Most text is ASCII: write where it then belongs, and move it if it turns out to be longer.
+    const expected = start + headerLength(text.length, this.#masks);
+    const length = block.write(text, expected, 'utf8');
+    const payload = start + headerLength(length, this.#masks);
+    if (payload !== expected) block.copyWithin(payload, expected, expected + length);
+    const key = this.#masks ? randomMaskingKey() : undefined;
+    writeHeader(block, start, firstByte, length, key);
+    if (key !== undefined) mask(block, payload, payload + length, key, 0);
+    this.#length = payload + length;
+  }
+
+  /** Adds bytes that are frames already: those of a message to many. They must not change any more. */
+  writeEncoded(frames: Uint8Array): void {
+    if (frames.length > COPY_LIMIT) {
+      this.flush();
+      this.#write(frames);
+      return;
+    }
+    this.#reserve(frames.length).set(frames, this.#length);
+    this.#length += frames.length;
+  }
+
+  /** Hands everything to the socket. */
+  flush(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    const length = this.#length;
+    this.#block = undefined;
+    this.#length = 0;
+    this.#write(block.subarray(0, length));
+    // Taken at once by the operating system: the block can be used again. Otherwise the socket keeps it.
+    if (this.#socket.writableLength === 0) giveBack(block);
+  }
+
+  #writeLarge(firstByte: number, payload: Uint8Array): void {
+    const length = payload.length;
+    if (this.#masks) {
+      const key = randomMaskingKey();
+      const frame = Buffer.allocUnsafe(MAX_HEADER + length);
+      const at = writeHeader(frame, 0, firstByte, length, key);
+      frame.set(payload, at);
+      mask(frame, at, at + length, key, 0);
+      this.flush();
+      this.#write(frame.subarray(0, at + length));
+      return;
+    }
+    const block = this.#reserve(MAX_HEADER);
+    this.#length = writeHeader(block, this.#length, firstByte, length);
+    this.#socket.cork();
+    this.flush();
+    this.#write(payload);
+    this.#socket.uncork();
+  }
+
+  /** What comes after the socket's end has nowhere to go. */
+  #write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes, this.onWritten);
+  }
+
+  /** A block with room for `size` bytes after what is in it. */
+  #reserve(size: number): Buffer {
+    const block = this.#block;
+    if (block === undefined) return this.#begin(size);
+    if (this.#length + size <= block.length) return block;
+    if (block.length === SMALL_BLOCK) {
+      const large = takeLarge();
+      large.set(block.subarray(0, this.#length));
+      giveBack(block);
+      this.#block = large;
+      return large;
+    }
+    this.flush();
+    return this.#begin(size);
+  }
+
+  #begin(size: number): Buffer {
+    if (!this.#isHeld) flushLater(this);
+    this.#block = this.#isHeld || size > SMALL_BLOCK ? takeLarge() : takeSmall();
+    return this.#block;
+  }
+}
+
+let waiting: WriteBatch[] = [];
+
+/** One callback at the end of the tick for all connections that sent something in it. */
+function flushLater(batch: WriteBatch): void {
+  if (waiting.push(batch) === 1) process.nextTick(flushWaiting);
+}
+
+function flushWaiting(): void {
+  const batches = waiting;
+  waiting = [];
+  for (const batch of batches) batch.flush();
+}
+
+function takeSmall(): Buffer {
+  return freeSmall.pop() ?? Buffer.allocUnsafeSlow(SMALL_BLOCK);
+}
+
+function takeLarge(): Buffer {
+  return freeLarge.pop() ?? Buffer.allocUnsafeSlow(LARGE_BLOCK);
+}
+
+function giveBack(block: Buffer): void {
+  const free = block.length === SMALL_BLOCK ? freeSmall : freeLarge;
+  if (free.length < MAX_FREE) free.push(block);
+}

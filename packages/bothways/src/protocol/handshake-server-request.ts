@@ -1,0 +1,182 @@
+import type { RequestInfo } from './contract.js';
+import { parseExtensions, type ExtensionOffer } from './extension.js';
+import { readHandshakeFields } from './handshake-fields.js';
+import { Refusal } from './handshake-server-response.js';
+import {
+  charSet,
+  hasToken,
+  isFieldValue,
+  parseAuthority,
+  parseTokenList,
+  scan,
+  toHeaderRecord,
+} from './headers.js';
+import { parseWebSocketUrl } from './url.js';
+
+/** An HTTP request's head, as Node has it. */
+export interface RequestHead {
+  readonly method: string;
+  /** Such as `1.1`. */
+  readonly httpVersion: string;
+  /** The request-target. */
+  readonly url: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  readonly remoteAddress: string;
+}
+
+/** What {@link readHandshakeRequest} found in a request's header fields. */
+export interface HandshakeOffer {
+  readonly url: string;
+  readonly host: string;
+  readonly key: string;
+  readonly origin: string | undefined;
+  readonly protocols: readonly string[];
+  readonly extensions: readonly ExtensionOffer[];
+}
+
+/** A client's opening handshake that is one (RFC 6455 section 4.2.1); it can be accepted or refused. */
+export class HandshakeRequest implements RequestInfo {
+  readonly method: string;
+  /** The resource name: path and query, beginning with a slash. */
+  readonly url: string;
+  /** The `Host` header field: host and, if it was written, port. */
+  readonly host: string;
+  /** `Sec-WebSocket-Key`. */
+  readonly key: string;
+  readonly origin: string | undefined;
+  readonly protocols: readonly string[];
+  /** The extensions that were offered, in the client's order of preference. */
+  readonly extensions: readonly ExtensionOffer[];
+  readonly remoteAddress: string;
+  readonly #rawHeaders: readonly string[];
+  #headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(head: RequestHead, offer: HandshakeOffer) {
+    this.method = head.method;
+    this.url = offer.url;
+    this.host = offer.host;
+    this.key = offer.key;
+    this.origin = offer.origin;
+    this.protocols = offer.protocols;
+    this.extensions = offer.extensions;
+    this.remoteAddress = head.remoteAddress;
+    this.#rawHeaders = head.rawHeaders;
+  }
+
+  /** Made when it is first asked for: most servers never look. */
+  get headers(): Readonly<Record<string, string>> {
+    this.#headers ??= toHeaderRecord(this.#rawHeaders);
+    return this.#headers;
+  }
+}
+
+/**
+ * Reads a client's opening handshake by RFC 6455 section 4.2.1. Whatever came, it does not throw, and a refusal
+ * repeats nothing of it.
+ */
+export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refusal {
+  // 4.2.1, item 1: "An HTTP/1.1 or higher GET request, including a 'Request-URI'"
+  if (head.method !== 'GET') return REFUSE.method;
+  if (head.rawHeaders.length >= 2 * MAX_FIELDS) return REFUSE.fieldCount;
+  const fields = readHandshakeFields(head.rawHeaders);
+  if (fields.malformed) return REFUSE.fieldValue;
+  // Item 3: "An |Upgrade| header field containing the value 'websocket', treated as an ASCII case-insensitive
+  // value." Whoever did not ask for it, in whatever version of HTTP, is told about it.
+  if (!hasToken(fields.upgrade ?? '', 'websocket')) return REFUSE.upgrade;
+  if (head.httpVersion !== '1.1') return REFUSE.httpVersion;
+  // Item 2: "A |Host| header field containing the server's authority."
+  const { host, key, origin } = fields;
+  if (host === undefined || parseAuthority(host) === undefined) return REFUSE.host;
+  const target = readTarget(head.url, host);
+  if (target === undefined) return REFUSE.target;
+  // What follows the head would be frames to this server and a body to a proxy in front of it.
+  if (fields.transferEncoding !== undefined || (fields.contentLength ?? '0') !== '0') return REFUSE.body;
+  // Item 4: "A |Connection| header field that includes the token 'Upgrade' [...] case-insensitive"
+  if (!hasToken(fields.connection ?? '', 'upgrade')) return REFUSE.connection;
+  // Item 6, and section 4.4 for what to answer.
+  if (fields.version !== '13') return REFUSE.version;
+  // Item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length"
+  if (key === undefined || !isKey(key)) return REFUSE.key;
+  // Item 7. More than one would leave open which of them is checked.
+  if (origin !== undefined && !isWithoutSpace(origin)) return REFUSE.origin;
+  // Items 8 and 9.
+  const protocols = fields.protocol === undefined ? [] : parseTokenList(fields.protocol);
+  if (protocols === undefined) return REFUSE.protocol;
+  const extensions = fields.extensions === undefined ? [] : parseExtensions(fields.extensions);
+  if (extensions === undefined) return REFUSE.extensions;
+  const { url } = target;
+  return new HandshakeRequest(head, { url, host: target.host, key, origin, protocols, extensions });
+}
+
+/**
+ * Node keeps about 1,000 header fields and drops the rest. From a list that may be cut nothing can be told:
+ * an `Origin` or a `Content-Length` may be among what is missing.
+ */
+const MAX_FIELDS = 1000;
+
+const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade' };
+
+const REFUSE = {
+  method: new Refusal(405, 'A WebSocket is opened with the method GET.', { Allow: 'GET' }),
+  fieldCount: new Refusal(431, 'The request has too many header fields: send fewer than 1000.'),
+  fieldValue: new Refusal(400, 'A header field of the handshake has a control character: remove it.'),
+  upgrade: new Refusal(
+    426,
+    'This is a WebSocket endpoint: send "Upgrade: websocket" and "Connection: Upgrade".',
+    UPGRADE_REQUIRED,
+  ),
+  httpVersion: new Refusal(505, 'A WebSocket is opened over HTTP/1.1: use that version.'),
+  host: new Refusal(
+    400,
+    'The request needs exactly one Host header field with a host and, optionally, a port.',
+  ),
+  target: new Refusal(400, 'The request-target must be a path that begins with "/", or an absolute URL.'),
+  body: new Refusal(
+    400,
+    'An opening handshake has no body: send no Content-Length and no Transfer-Encoding.',
+  ),
+  connection: new Refusal(400, 'The Connection header field must contain "Upgrade".'),
+  version: new Refusal(426, 'The Sec-WebSocket-Version header field must be 13, once.', {
+    ...UPGRADE_REQUIRED,
+    'Sec-WebSocket-Version': '13',
+  }),
+  key: new Refusal(400, 'The Sec-WebSocket-Key header field must be the base64 of 16 random bytes, once.'),
+  origin: new Refusal(400, 'The Origin header field must be a single origin, once.'),
+  protocol: new Refusal(
+    400,
+    'The Sec-WebSocket-Protocol header field must be a comma-separated list of tokens, each of them once.',
+  ),
+  extensions: new Refusal(
+    400,
+    'The Sec-WebSocket-Extensions header field is malformed: see RFC 6455, section 9.1.',
+  ),
+};
+
+const BASE64 = charSet('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+/** 16 bytes are 22 characters and two of padding. */
+function isKey(key: string): boolean {
+  return key.length === 24 && scan(key, 0, BASE64) === 22 && key.endsWith('==');
+}
+
+/** As a request-target and an origin are: two origins, or a joined field, have a space between them. */
+function isWithoutSpace(text: string): boolean {
+  return isFieldValue(text) && !text.includes(' ') && !text.includes('\t');
+}
+
+/**
+ * Path and query, and the host they belong to. RFC 9112 section 3.2.2: "When an origin server receives a request
+ * with an absolute-form of request-target, the origin server MUST ignore the received Host header field (if
+ * any) and instead use the host information of the request-target."
+ */
+function readTarget(url: string, host: string): { url: string; host: string } | undefined {
+  if (!isWithoutSpace(url)) return undefined;
+  if (url.startsWith('/')) return { url, host };
+  try {
+    const absolute = parseWebSocketUrl(url);
+    return { url: absolute.resource, host: absolute.host };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { connect, HandshakeError, type Connection } from 'bothways';
+import { Failure, reasonOf } from '../failure.js';
+import { collect } from '../options.js';
+import { pipeLines } from '../terminal/pipe.js';
+import { promptLines } from '../terminal/prompt.js';
+import { escapeControls } from '../terminal/render.js';
+
+interface Options {
+  readonly header?: Readonly<Record<string, string>>;
+  readonly protocol?: readonly string[];
+}
+
+export function connectCommand(): Command {
+  return new Command('connect')
+    .description('Connect to a WebSocket server: each line is sent as a message, each message is a line.')
+    .argument('<url>', 'a ws: or wss: URL')
+    .option('-H, --header <header>', "a request header, 'Name: value' (repeatable)", collectHeader)
+    .option('-p, --protocol <name>', 'a subprotocol to offer (repeatable)', collect)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ bothways connect ws://127.0.0.1:8080/\n  $ printf "one\\ntwo\\n" | bothways connect ws://127.0.0.1:8080/',
+    )
+    .action(run);
+}
+
+/** RFC 9110 sections 5.1 and 5.5: a token, and a value without control characters. */
+const headerField = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([^\p{Cc}]*)$/u;
+
+function collectHeader(field: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, value] = headerField.exec(field) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError("It must be 'Name: value', such as 'Authorization: Bearer abc'.");
+  }
+  const earlier = before[name];
+  return { ...before, [name]: earlier === undefined ? value.trim() : `${earlier}, ${value.trim()}` };
+}
+
+/** Close codes that mean that both ends were content: normal closure, going away, and no code at all. */
+const contentCodes: ReadonlySet<number> = new Set([1000, 1001, 1005]);
+
+async function run(url: string, options: Options): Promise<void> {
+  const socket = await open(url, options);
+  const agreed = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
+  note(`Connected to ${url}${agreed}`);
+  const interrupt = (): void => socket.close(1000);
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+
+  if (process.stdin.isTTY && process.stdout.isTTY) await promptLines(socket, process.stdin, process.stdout);
+  else await pipeLines(socket, process.stdin, process.stdout);
+
+  const { code, reason } = await socket.closed;
+  note(`Closed with ${code}${reason === '' ? '' : `: ${escapeControls(reason).replaceAll('\n', ' ')}`}`);
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  // A standard input that nobody ends would keep the process alive.
+  process.stdin.destroy();
+  process.exitCode = contentCodes.has(code) ? 0 : 1;
+}
+
+async function open(url: string, { header, protocol }: Options): Promise<Connection> {
+  try {
+    return await connect(url, {
+      ...(header ? { headers: header } : {}),
+      ...(protocol ? { protocols: [...protocol] } : {}),
+    });
+  } catch (error) {
+    throw new Failure(`Cannot connect to ${url}: ${describe(error)}`);
+  }
+}
+
+function describe(error: unknown): string {
+  const reason = reasonOf(error).replace(/\.$/, '');
+  if (error instanceof SyntaxError) return `${reason}. Give a URL such as ws://127.0.0.1:8080/`;
+  if (error instanceof HandshakeError && error.status > 0) {
+    return `${reason} (HTTP status ${error.status}). Check the path, and what the server asks for with -H or -p.`;
+  }
+  return `${reason}. Check the address, and that the server runs.`;
+}
+
+function note(text: string): void {
+  console.error(text);
+}

@@ -1,0 +1,43 @@
+/** Something the user can mend: it is shown in one line, without a stack trace, and the exit status is 1. */
+export class Failure extends Error {}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+const causes: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'it is not a folder',
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was reset',
+  ENOTFOUND: 'there is no host of that name',
+  EAI_AGAIN: 'the name could not be looked up',
+  ETIMEDOUT: 'no answer came',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
+/** Why something failed, in words where the operating system gives only a code. */
+export function reasonOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const known = causes[codeOf(at)];
+    if (known) return known;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The failure to listen on an address, with what to try. */
+export function listenFailure(error: unknown, host: string, port: number): Failure {
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'Choose another port with --port, or --port 0 for any free one.',
+    EACCES: 'Ports below 1024 need special rights; choose a higher one with --port.',
+    EADDRNOTAVAIL: 'Choose an address of this machine with --host, such as 127.0.0.1.',
+    ENOTFOUND: 'Choose an address of this machine with --host, such as 127.0.0.1.',
+  };
+  const hint = advice[codeOf(error)];
+  return new Failure(`Cannot listen on ${host} port ${port}: ${reasonOf(error)}.${hint ? ` ${hint}` : ''}`);
+}

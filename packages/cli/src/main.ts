@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { connectCommand } from './commands/connect.js';
+import { playgroundCommand } from './commands/playground.js';
+import { serveCommand } from './commands/serve.js';
+import { Failure } from './failure.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('bothways')
+  .description('Two-way communication over WebSocket: a server, a client and a playground.')
+  .version(version)
+  .showHelpAfterError('(add --help for the options and an example)')
+  .addCommand(playgroundCommand())
+  .addCommand(serveCommand())
+  .addCommand(connectCommand());
+
+for (const command of program.commands) command.copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(`bothways: ${error.message}`);
+  process.exitCode = 1;
+}
