@@ -173,7 +173,11 @@ function isTranscriptOf(seen: unknown, path: string): seen is Transcript {
 function chromiumClient(): ClientPeer {
   return {
     name: 'Chromium',
-    cannot: whatwgCannot,
+    cannot: {
+      ...whatwgCannot,
+      'fragments-from-client':
+        'a page cannot ask for fragments; Chromium sends large messages in frames of 131,000 bytes, see large-binary',
+    },
     async start(url, names) {
       const executablePath = '/usr/bin/chromium';
       if (!existsSync(executablePath)) throw new Error(`Chromium is missing. Install it: ${apt('chromium')}`);

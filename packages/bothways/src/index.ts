@@ -1,3 +1,6 @@
+export { connect, type ConnectOptions } from './node/connect.js';
+export { WebSocket } from './node/websocket.js';
+export type { CloseEvent, ErrorEvent, WebSocketEventMap } from './node/events.js';
 export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';
 export { reject, type Rejection } from './node/rejection.js';
 export type { ConnectionOptions, ServeOptions } from './node/options.js';

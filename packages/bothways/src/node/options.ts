@@ -5,6 +5,7 @@ import type { RequestInfo } from '../protocol/contract.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { Origins } from '../protocol/origin.js';
 import type { ConnectionLimits } from './connection.js';
+import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
 
 /** Options that both ends share. Sizes are bytes, times are milliseconds; 0 switches a time off. */
@@ -75,7 +76,7 @@ const COUNT: Rule = [
   (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
   'a positive whole number or Infinity',
 ];
-export const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
+const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
 export const OBJECT: Rule = [(value: unknown) => typeof value === 'object' && value !== null, 'an object'];
 export const STRING: Rule = [
   (value: unknown) => typeof value === 'string' && value !== '',
@@ -91,6 +92,16 @@ export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> =
   idleTimeout: MILLISECONDS,
   closeTimeout: MILLISECONDS,
   handshakeTimeout: MILLISECONDS,
+};
+
+export const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
+  open: FUNCTION,
+  message: FUNCTION,
+  drain: FUNCTION,
+  ping: FUNCTION,
+  pong: FUNCTION,
+  close: FUNCTION,
+  error: FUNCTION,
 };
 
 export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {

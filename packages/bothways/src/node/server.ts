@@ -12,7 +12,7 @@ import { report, type ConnectionFunction, type Handlers } from './handlers.js';
 import { createOwnServer, listen, stopListening } from './http-server.js';
 import {
   DEFAULT_HANDSHAKE_TIMEOUT,
-  FUNCTION,
+  HANDLER_RULES,
   MILLISECONDS,
   SERVE_RULES,
   checkOptions,
@@ -81,16 +81,6 @@ const CLOSE_RULES: Readonly<Record<keyof ServerCloseOptions, Rule>> = {
   ],
   timeout: MILLISECONDS,
   stagger: MILLISECONDS,
-};
-
-const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
-  open: FUNCTION,
-  message: FUNCTION,
-  drain: FUNCTION,
-  ping: FUNCTION,
-  pong: FUNCTION,
-  close: FUNCTION,
-  error: FUNCTION,
 };
 
 const CLOSING = new Refusal(503, 'The server is closing: try again later.', { 'Retry-After': '5' });

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, it } from 'vitest';
 import { encodeBase64 } from './base64.js';
 
-test.each([
+it.each([
   // RFC 4648 section 10.
   ['', ''],
   ['f', 'Zg=='],
@@ -19,7 +19,7 @@ test.each([
   expect(encodeBase64(text)).toBe(encoded);
 });
 
-test('encodes any text as Node does, a lone surrogate too', () => {
+it('encodes any text as Node does, a lone surrogate too', () => {
   const unit = fc.constantFrom('a', 'é', '€', '😀', '\ud800', '\udfff', '\0', '\u07ff', '\u0800', '\uffff');
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit })), (text) => {

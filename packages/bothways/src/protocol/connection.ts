@@ -359,7 +359,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     else this.#host.onPong(this.#platform.view(bytes, start, end));
   }
 
-  /** Section 5.5.1: a code and a reason, or nothing; answered with the same code at once. */
+  /** Section 5.5.1: a code and a reason, or nothing; answered with the same at once. */
   #receiveClose(bytes: Uint8Array, start: number, end: number): void {
     if (end === start) {
       this.#endReading(undefined, '');
@@ -388,7 +388,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.closeReceived = code ?? CloseCode.NO_STATUS;
     this.closeReason = reason;
     if (this.closeSent === NONE) {
-      this.#sendClose(this.closeReceived, encodeClose(code, '', this.#platform), 'remote');
+      this.#sendClose(this.closeReceived, encodeClose(code, reason, this.#platform), 'remote');
     }
     this.#host.onClose();
   }

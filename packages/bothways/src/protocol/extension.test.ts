@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   formatExtensions,
   MAX_EXTENSION_ITEMS,
@@ -11,7 +11,7 @@ import {
 const offer = (name: string, ...parameters: ExtensionParameter[]): ExtensionOffer => ({ name, parameters });
 
 describe('parseExtensions', () => {
-  test.each<[string, ExtensionOffer[]]>([
+  it.each<[string, ExtensionOffer[]]>([
     ['foo', [offer('foo')]],
     ['foo, bar', [offer('foo'), offer('bar')]],
     // The examples of RFC 6455 section 9.1.
@@ -34,14 +34,14 @@ describe('parseExtensions', () => {
     expect(parseExtensions(value)).toEqual(offers);
   });
 
-  test('allows spaces and tabs between any two elements', () => {
+  it('allows spaces and tabs between any two elements', () => {
     expect(parseExtensions('\t foo ;\ta = 1 ; b\t= "2" , bar\t')).toEqual([
       offer('foo', ['a', '1'], ['b', '2']),
       offer('bar'),
     ]);
   });
 
-  test.each([
+  it.each([
     ['foo; a="10"', '10'],
     ['foo; a="\\1\\0"', '10'],
     ['foo; a="1\\0"', '10'],
@@ -50,13 +50,13 @@ describe('parseExtensions', () => {
     expect(parseExtensions(value)).toEqual([offer('foo', ['a', expected])]);
   });
 
-  test('keeps the order and the repetition of parameters', () => {
+  it('keeps the order and the repetition of parameters', () => {
     expect(parseExtensions('foo; b=1; a; b=2; b')).toEqual([
       offer('foo', ['b', '1'], ['a', true], ['b', '2'], ['b', true]),
     ]);
   });
 
-  test('is not impressed by the names of Object.prototype', () => {
+  it('is not impressed by the names of Object.prototype', () => {
     expect(parseExtensions('constructor; __proto__=x, __proto__; constructor')).toEqual([
       offer('constructor', ['__proto__', 'x']),
       offer('__proto__', ['constructor', true]),
@@ -64,7 +64,7 @@ describe('parseExtensions', () => {
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 
-  test.each([
+  it.each([
     ['nothing', ''],
     ['white space', ' \t '],
     ['a comma', ','],
@@ -101,7 +101,7 @@ describe('parseExtensions', () => {
     expect(parseExtensions(value)).toBeUndefined();
   });
 
-  test('reads as many extensions and parameters as the limit says, and not one more', () => {
+  it('reads as many extensions and parameters as the limit says, and not one more', () => {
     const extensions = (count: number): string => Array.from({ length: count }, () => 'a').join(',');
     const parameters = (count: number): string => `a${';b'.repeat(count)}`;
     expect(parseExtensions(extensions(MAX_EXTENSION_ITEMS))).toHaveLength(64);
@@ -110,7 +110,7 @@ describe('parseExtensions', () => {
     expect(parseExtensions(parameters(MAX_EXTENSION_ITEMS + 1))).toBeUndefined();
   });
 
-  test('reads back whatever was written', () => {
+  it('reads back whatever was written', () => {
     const token = fc.oneof(
       fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,12}$/),
       fc.constantFrom('__proto__', 'constructor', 'toString'),
@@ -124,7 +124,7 @@ describe('parseExtensions', () => {
     );
   });
 
-  test('never throws, whatever the text', () => {
+  it('never throws, whatever the text', () => {
     const pieces = fc.constantFrom(
       'a',
       'b1',
@@ -150,7 +150,7 @@ describe('parseExtensions', () => {
     );
   });
 
-  test.each([
+  it.each([
     ['spaces', `a${' '.repeat(14_000)}b`],
     ['parameters', `a${';b'.repeat(7000)}`],
     ['quotation marks', `a;b=${'"'.repeat(14_000)}`],
@@ -166,14 +166,14 @@ describe('parseExtensions', () => {
 });
 
 describe('formatExtensions', () => {
-  test('writes extensions as in RFC 6455', () => {
+  it('writes extensions as in RFC 6455', () => {
     expect(formatExtensions([offer('foo'), offer('bar', ['baz', '2'], ['x', true])])).toBe(
       'foo, bar; baz=2; x',
     );
     expect(formatExtensions([])).toBe('');
   });
 
-  test.each([
+  it.each([
     ['name', offer('a b')],
     ['name', offer('')],
     ['parameter', offer('a', ['b\r\nX: y', true])],

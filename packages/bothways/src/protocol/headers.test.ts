@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   charSet,
   hasToken,
@@ -18,14 +18,14 @@ import {
 const TCHAR = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]$/;
 
 describe('isToken', () => {
-  test('agrees with RFC 9110 about every character', () => {
+  it('agrees with RFC 9110 about every character', () => {
     for (let code = 0; code < 0x180; code++) {
       const character = String.fromCharCode(code);
       expect(isToken(character), `U+${code.toString(16)}`).toBe(TCHAR.test(character));
     }
   });
 
-  test.each([
+  it.each([
     ['v12.stomp', true],
     ['', false],
     ['a b', false],
@@ -38,20 +38,20 @@ describe('isToken', () => {
 });
 
 describe('isFieldValue', () => {
-  test('refuses every control character but HTAB, and what is no byte', () => {
+  it('refuses every control character but HTAB, and what is no byte', () => {
     for (let code = 0; code < 0x180; code++) {
       const allowed = code === 9 || (code >= 0x20 && code <= 0xff && code !== 0x7f);
       expect(isFieldValue(`a${String.fromCharCode(code)}b`), `U+${code.toString(16)}`).toBe(allowed);
     }
   });
 
-  test('lets an empty value be one', () => {
+  it('lets an empty value be one', () => {
     expect(isFieldValue('')).toBe(true);
   });
 });
 
 describe('hasToken', () => {
-  test.each([
+  it.each([
     'upgrade',
     'Upgrade',
     'UPGRADE',
@@ -65,7 +65,7 @@ describe('hasToken', () => {
     expect(hasToken(value, 'upgrade')).toBe(true);
   });
 
-  test.each([
+  it.each([
     '',
     ' ',
     ',',
@@ -83,14 +83,14 @@ describe('hasToken', () => {
     expect(hasToken(value, 'upgrade')).toBe(false);
   });
 
-  test('folds the case of ASCII only: the Kelvin sign is no k', () => {
+  it('folds the case of ASCII only: the Kelvin sign is no k', () => {
     expect(hasToken('WEBSOC\u212aET', 'websocket')).toBe(false);
     expect('WEBSOC\u212aET'.toLowerCase()).toBe('websocket');
   });
 });
 
 describe('parseTokenList', () => {
-  test.each([
+  it.each([
     ['chat', ['chat']],
     ['chat, superchat', ['chat', 'superchat']],
     [' \tchat\t,superchat ', ['chat', 'superchat']],
@@ -100,7 +100,7 @@ describe('parseTokenList', () => {
     expect(parseTokenList(value)).toEqual(expected);
   });
 
-  test.each([
+  it.each([
     ['nothing', ''],
     ['only white space', ' \t'],
     ['only a comma', ','],
@@ -120,7 +120,7 @@ describe('parseTokenList', () => {
     expect(parseTokenList(value)).toBeUndefined();
   });
 
-  test('reads back whatever list of different tokens was written', () => {
+  it('reads back whatever list of different tokens was written', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.stringMatching(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,20}$/), { minLength: 1 }),
@@ -132,7 +132,7 @@ describe('parseTokenList', () => {
     );
   });
 
-  test('never throws, whatever the text', () => {
+  it('never throws, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const tokens = parseTokenList(text);
@@ -141,11 +141,11 @@ describe('parseTokenList', () => {
     );
   });
 
-  test.each([
+  it.each([
     ['spaces', `a${' '.repeat(14_000)}b`],
     ['commas', ','.repeat(14_000)],
     ['spaces and commas', ' ,'.repeat(7000)],
-    ['7000 tokens', Array.from({ length: 3000 }, (_, index) => index.toString(36)).join(',')],
+    ['3000 tokens', Array.from({ length: 3000 }, (_, index) => index.toString(36)).join(',')],
   ])('is fast on 14 kB of %s', (_, value) => {
     const started = performance.now();
     parseTokenList(value);
@@ -155,7 +155,7 @@ describe('parseTokenList', () => {
 });
 
 describe('parseAuthority', () => {
-  test.each([
+  it.each([
     ['example.com', 'example.com', ''],
     ['EXAMPLE.com:8080', 'example.com', '8080'],
     ['example.com:', 'example.com', ''],
@@ -166,7 +166,7 @@ describe('parseAuthority', () => {
     expect(parseAuthority(text)).toEqual({ hostname, port });
   });
 
-  test.each([
+  it.each([
     '',
     ':80',
     'a b',
@@ -193,12 +193,12 @@ describe('parseAuthority', () => {
 });
 
 describe('toHeaderRecord', () => {
-  test('lower-cases names and joins what is repeated, cookies by a semicolon', () => {
+  it('lower-cases names and joins what is repeated, cookies by a semicolon', () => {
     const record = toHeaderRecord(['Host', 'a', 'X-A', '1', 'x-a', '2', 'Cookie', 'a=1', 'COOKIE', 'b=2']);
     expect({ ...record }).toEqual({ host: 'a', 'x-a': '1, 2', cookie: 'a=1; b=2' });
   });
 
-  test('lets fields be named like members of Object.prototype', () => {
+  it('lets fields be named like members of Object.prototype', () => {
     const record = toHeaderRecord(['__proto__', 'a', 'constructor', 'b', '__PROTO__', 'c']);
     expect(Object.getPrototypeOf(record)).toBeNull();
     expect(Object.entries(record)).toEqual([
@@ -208,27 +208,27 @@ describe('toHeaderRecord', () => {
     expect(({} as Record<string, unknown>)['a']).toBeUndefined();
   });
 
-  test('ignores a name without a value at the end of a list that was cut', () => {
+  it('ignores a name without a value at the end of a list that was cut', () => {
     expect({ ...toHeaderRecord(['a', 'b', 'c']) }).toEqual({ a: 'b' });
   });
 });
 
 describe('quote', () => {
-  test('shows printable ASCII as it is and everything else as an escape', () => {
+  it('shows printable ASCII as it is and everything else as an escape', () => {
     expect(quote('a b~')).toBe('"a b~"');
     expect(quote('\r\n\0\x1b\x7f\x9b"\\é\u202e')).toBe(
       '"\\u000d\\u000a\\u0000\\u001b\\u007f\\u009b\\u0022\\u005c\\u00e9\\u202e"',
     );
   });
 
-  test('cuts what is long', () => {
+  it('cuts what is long', () => {
     expect(quote('x'.repeat(100))).toBe(`"${'x'.repeat(100)}"`);
     expect(quote('x'.repeat(101))).toBe(`"${'x'.repeat(100)}..."`);
   });
 });
 
 describe('the scans', () => {
-  test('stop at the first character that does not belong, and at the end', () => {
+  it('stop at the first character that does not belong, and at the end', () => {
     expect(scanToken('ab c', 0)).toBe(2);
     expect(scanToken('ab', 2)).toBe(2);
     expect(skipWhitespace(' \t x', 0)).toBe(3);

@@ -104,22 +104,20 @@ function wrongCases(candidate: typeof mask): string[] {
   return wrong;
 }
 
-/** A typed array of 32-bit words as a big-endian machine lays them out. */
+/** The constructor of a typed array of 32-bit words as a big-endian machine lays them out. */
 function bigEndianWords(Native: Uint32ArrayConstructor | Int32ArrayConstructor) {
-  return class {
-    constructor(source: number[] | ArrayBuffer, byteOffset = 0, length = 0) {
-      const buffer = source instanceof ArrayBuffer ? source : new ArrayBuffer(source.length * 4);
-      const words = new Native(buffer, byteOffset, source instanceof ArrayBuffer ? length : source.length);
-      const view = new DataView(buffer, byteOffset, words.length * 4);
-      if (Array.isArray(source)) source.forEach((word, at) => view.setInt32(at * 4, word));
-      return new Proxy(words, {
-        get: (target, name) =>
-          /^\d+$/.test(String(name)) ? view.getInt32(Number(name) * 4) : Reflect.get(target, name, target),
-        set(_, name, word: number) {
-          view.setInt32(Number(name) * 4, word);
-          return true;
-        },
-      });
-    }
+  return function wordsOf(source: number[] | ArrayBuffer, byteOffset = 0, length = 0) {
+    const buffer = source instanceof ArrayBuffer ? source : new ArrayBuffer(source.length * 4);
+    const words = new Native(buffer, byteOffset, source instanceof ArrayBuffer ? length : source.length);
+    const view = new DataView(buffer, byteOffset, words.length * 4);
+    if (Array.isArray(source)) source.forEach((word, at) => view.setInt32(at * 4, word));
+    return new Proxy(words, {
+      get: (target, name) =>
+        /^\d+$/.test(String(name)) ? view.getInt32(Number(name) * 4) : Reflect.get(target, name, target),
+      set(_, name, word: number) {
+        view.setInt32(Number(name) * 4, word);
+        return true;
+      },
+    });
   };
 }

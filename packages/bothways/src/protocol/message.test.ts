@@ -123,23 +123,22 @@ describe.each(PLATFORMS)('a message in pieces on $name', (platform) => {
 describe.each(MALFORMED_UTF8)('text with %s (%s)', (_, digits, firstBad) => {
   const sequence = hex(digits);
 
-  it.each([0, 1, 11, 30, 31, 32, 33, 48, 64])(
-    'is refused in the piece in which its first bad byte comes, after %d bytes',
-    (before) => {
+  it('is refused in the piece in which its first bad byte comes', () => {
+    for (const before of [0, 1, 11, 30, 31, 32, 33, 48, 64]) {
       const text = concat([new Uint8Array(before).fill(0x61), sequence, new Uint8Array(40).fill(0x62)]);
       for (const size of [1, 2, 3, 5, 31, 32, 33, 34, 35, 64, 1000]) {
         expect(refusedBy(text, size)).toBe(Math.floor((before + firstBad) / size));
       }
-    },
-  );
+    }
+  });
 
   it('is no text when nothing comes after it', () => {
     for (const before of [0, 31, 40]) {
       const text = concat([new Uint8Array(before).fill(0x61), sequence]);
       const message = new PartialMessage(true, plainPlatform);
-      const ok = message.append(text, 0, text.length, undefined, 0, text.length);
-      expect(ok).toBe(firstBad === sequence.length);
-      if (ok) expect(message.finish()).toBeUndefined();
+      const isRefused = !message.append(text, 0, text.length, undefined, 0, text.length);
+      expect(isRefused).toBe(firstBad < sequence.length);
+      expect(isRefused || message.finish() === undefined).toBe(true);
     }
   });
 });
@@ -243,7 +242,7 @@ describe('the memory of a message in pieces', () => {
       message.append(piece, 0, size, undefined, 0, promised);
     }
     expect(platform.allocated).toEqual(allocated);
-    expect(Buffer.compare(message.finish() as Uint8Array, concat(expected))).toBe(0);
+    expect(isEqual(message.finish(), concat(expected))).toBe(true);
   });
 
   it('grows so rarely that a fragment costs its own bytes and little more', () => {
@@ -278,7 +277,7 @@ describe('any message', () => {
         }
         expect(message.length).toBe(length);
         const expected = platform.chunk(concat(pieces.map(({ payload }) => payload)));
-        expect(Buffer.compare(message.finish() as Uint8Array, expected)).toBe(0);
+        expect(isEqual(message.finish(), expected)).toBe(true);
       }),
     );
   });
@@ -287,6 +286,11 @@ describe('any message', () => {
 function append(message: PartialMessage<Uint8Array>, platform: TestPlatform, digits: string): void {
   const chunk = platform.chunk(hex(digits));
   expect(message.append(chunk, 0, chunk.length, undefined, 0, message.length + chunk.length)).toBe(true);
+}
+
+/** Whether a message is these bytes; many are compared faster so. */
+function isEqual(message: string | Uint8Array | undefined, expected: Uint8Array): boolean {
+  return message instanceof Uint8Array && Buffer.compare(message, expected) === 0;
 }
 
 /** Which piece is refused, counted from 0, when `text` comes in pieces of `size`; -1 for none. */

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createOriginCheck, type Origins } from './origin.js';
 
 const allows = (origins: Origins | undefined, origin: string | undefined, host = 'server.example'): boolean =>
   createOriginCheck(origins)(origin, host);
 
 describe('without the option, a page of the same host and port', () => {
-  test.each([
+  it.each([
     ['https://example.com', 'example.com'],
     ['http://example.com', 'example.com'],
     ['https://example.com', 'EXAMPLE.COM'],
@@ -20,7 +20,7 @@ describe('without the option, a page of the same host and port', () => {
     expect(allows(undefined, origin, host)).toBe(true);
   });
 
-  test.each([
+  it.each([
     ['https://evil.example', 'example.com'],
     ['https://a.example.com', 'example.com'],
     ['https://example.com', 'a.example.com'],
@@ -48,7 +48,7 @@ describe('without the option, a page of the same host and port', () => {
 });
 
 describe('with a list', () => {
-  test.each<[string[], string]>([
+  it.each<[string[], string]>([
     [['https://example.com'], 'https://example.com'],
     [['https://EXAMPLE.com'], 'https://example.com'],
     [['HTTPS://example.com:443'], 'https://example.com'],
@@ -69,7 +69,7 @@ describe('with a list', () => {
     expect(allows(origins, origin)).toBe(true);
   });
 
-  test.each<[string[], string]>([
+  it.each<[string[], string]>([
     [[], 'https://example.com'],
     [['https://example.com'], 'http://example.com'],
     [['https://example.com'], 'https://example.com:8443'],
@@ -98,24 +98,24 @@ describe('with a list', () => {
     expect(allows(origins, origin)).toBe(false);
   });
 
-  test('the same origin is let through only if it is in the list', () => {
+  it('the same origin is let through only if it is in the list', () => {
     expect(allows(['https://other.example'], 'https://server.example', 'server.example')).toBe(false);
   });
 });
 
-test.each<[Origins | undefined]>([[undefined], ['*'], [['https://example.com']], [[]]])(
+it.each<[Origins | undefined]>([[undefined], ['*'], [['https://example.com']], [[]]])(
   'a handshake without Origin is not a browser, so %j lets it through',
   (origins) => {
     expect(allows(origins, undefined)).toBe(true);
   },
 );
 
-test.each(['https://evil.example', 'null', '', 'nonsense \0'])('the asterisk lets %j through', (origin) => {
+it.each(['https://evil.example', 'null', '', 'nonsense \0'])('the asterisk lets %j through', (origin) => {
   expect(allows('*', origin)).toBe(true);
 });
 
 describe('a pattern that could never match is refused at once', () => {
-  test.each([
+  it.each([
     '',
     '*',
     'example.com',
@@ -141,13 +141,13 @@ describe('a pattern that could never match is refused at once', () => {
     expect(() => createOriginCheck([pattern])).toThrow('The option "origins" is \'*\' or a list of origins');
   });
 
-  test('and so is what is neither a list nor an asterisk, or holds no strings', () => {
+  it('and so is what is neither a list nor an asterisk, or holds no strings', () => {
     expect(() => createOriginCheck('https://example.com' as '*')).toThrow(TypeError);
     expect(() => createOriginCheck([42 as unknown as string])).toThrow('it cannot have "42"');
   });
 });
 
-test('no origin and no host make a check throw', () => {
+it('no origin and no host make a check throw', () => {
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.domain());
   for (const origins of [undefined, ['https://*.example.com', 'http://localhost:*', 'null']]) {
     const check = createOriginCheck(origins);

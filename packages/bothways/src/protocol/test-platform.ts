@@ -73,10 +73,10 @@ export const bufferPlatform: TestPlatform<Buffer> = {
   name: 'Node Buffer',
   isUtf8,
   decodeUtf8: (bytes, start, end) =>
-    isUtf8(bytes.subarray(start, end)) ? (bytes as Buffer).toString('utf8', start, end) : undefined,
+    isUtf8(bytes.subarray(start, end)) ? asBuffer(bytes).toString('utf8', start, end) : undefined,
   encodeUtf8: (text) => Buffer.from(text),
   allocate: (size) => Buffer.allocUnsafe(size).fill(0xa5),
-  view: (bytes, start, end) => (bytes as Buffer).subarray(start, end),
+  view: (bytes, start, end) => asBuffer(bytes).subarray(start, end),
   chunk(bytes) {
     const chunk = Buffer.allocUnsafe(bytes.length + 7)
       .fill(0x5a)
@@ -125,6 +125,12 @@ export function countingPlatform(platform: TestPlatform = plainPlatform): TestPl
 
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** Bytes in the hands of the protocol are the platform's own: the transport's chunks, or what it allocated. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (!Buffer.isBuffer(bytes)) throw new TypeError('These bytes are not from this platform');
+  return bytes;
 }
 
 function decode(bytes: Uint8Array): string | undefined {

@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseWebSocketUrl } from './url.js';
 
 describe('parseWebSocketUrl', () => {
-  test('takes a URL apart', () => {
+  it('takes a URL apart', () => {
     expect(parseWebSocketUrl('wss://user:secret@example.com:8443/live/news?room=1&x=%20')).toEqual({
       href: 'wss://user:secret@example.com:8443/live/news?room=1&x=%20',
       secure: true,
@@ -16,7 +16,7 @@ describe('parseWebSocketUrl', () => {
     });
   });
 
-  test('gives ws port 80 and wss port 443, and leaves neither in the Host header', () => {
+  it('gives ws port 80 and wss port 443, and leaves neither in the Host header', () => {
     expect(parseWebSocketUrl('ws://example.com/')).toMatchObject({
       secure: false,
       port: 80,
@@ -31,7 +31,7 @@ describe('parseWebSocketUrl', () => {
     });
   });
 
-  test.each([
+  it.each([
     ['ws://example.com:80/', 'ws://example.com/', 80, 'example.com'],
     ['wss://example.com:443/', 'wss://example.com/', 443, 'example.com'],
     ['ws://example.com:443/', 'ws://example.com:443/', 443, 'example.com:443'],
@@ -43,7 +43,7 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input)).toMatchObject({ href, port, host });
   });
 
-  test.each([
+  it.each([
     ['http://example.com/a', 'ws://example.com/a', false, 80],
     ['https://example.com/a', 'wss://example.com/a', true, 443],
     ['HTTPS://example.com:8443/a', 'wss://example.com:8443/a', true, 8443],
@@ -55,7 +55,7 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input)).toMatchObject({ href, secure, port });
   });
 
-  test.each([
+  it.each([
     ['ws://example.com', '/'],
     ['ws://example.com?a=b', '/?a=b'],
     ['ws://example.com/?', '/'],
@@ -70,7 +70,7 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input).resource).toBe(resource);
   });
 
-  test('gives an IPv6 address without brackets to connect to and with them to the Host header', () => {
+  it('gives an IPv6 address without brackets to connect to and with them to the Host header', () => {
     expect(parseWebSocketUrl('ws://[0:0:0:0:0:0:0:1]:8080/')).toMatchObject({
       hostname: '::1',
       host: '[::1]:8080',
@@ -78,7 +78,7 @@ describe('parseWebSocketUrl', () => {
     });
   });
 
-  test.each([
+  it.each([
     ['ws://0x7f.1/', '127.0.0.1'],
     ['ws://bücher.example/', 'xn--bcher-kva.example'],
     ['ws://ex%41mple.com/', 'example.com'],
@@ -86,7 +86,7 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input).hostname).toBe(hostname);
   });
 
-  test.each([
+  it.each([
     ['ws://us%65r:p%40ss%3A@example.com/', 'user', 'p@ss:'],
     ['ws://m%C3%BCller@example.com/', 'müller', ''],
     ['ws://:only@example.com/', '', 'only'],
@@ -96,13 +96,13 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input)).toMatchObject({ username, password });
   });
 
-  test('keeps credentials out of the Host header and the origin', () => {
+  it('keeps credentials out of the Host header and the origin', () => {
     const url = parseWebSocketUrl('ws://user:secret@example.com/');
     expect(url.host + url.origin + url.resource).not.toContain('secret');
     expect(url.href).toBe('ws://user:secret@example.com/');
   });
 
-  test.each([
+  it.each([
     ['/live?a=b', 'https://example.com/page#top', 'wss://example.com/live?a=b'],
     ['live', 'http://example.com:8080/a/page', 'ws://example.com:8080/a/live'],
     ['//other.example/x', 'https://example.com/', 'wss://other.example/x'],
@@ -113,7 +113,7 @@ describe('parseWebSocketUrl', () => {
     expect(parseWebSocketUrl(input, base).href).toBe(href);
   });
 
-  test('two URLs are of the same origin when scheme, host and port are the same', () => {
+  it('two URLs are of the same origin when scheme, host and port are the same', () => {
     const origin = (input: string): string => parseWebSocketUrl(input).origin;
     expect(origin('ws://example.com/a')).toBe(origin('http://u@EXAMPLE.com:80/b?c'));
     expect(origin('ws://example.com/')).not.toBe(origin('wss://example.com/'));
@@ -121,7 +121,7 @@ describe('parseWebSocketUrl', () => {
     expect(origin('ws://example.com/')).not.toBe(origin('ws://a.example.com/'));
   });
 
-  test.each([
+  it.each([
     '',
     ' ',
     '/relative',
@@ -140,12 +140,12 @@ describe('parseWebSocketUrl', () => {
     expect(() => parseWebSocketUrl(input)).toThrow('write an absolute one');
   });
 
-  test('refuses what stays invalid with a base, and a base that is invalid', () => {
+  it('refuses what stays invalid with a base, and a base that is invalid', () => {
     expect(() => parseWebSocketUrl('ws://', 'https://example.com/')).toThrow(SyntaxError);
     expect(() => parseWebSocketUrl('/live', 'nonsense')).toThrow('or the base that it is relative to is not');
   });
 
-  test.each([
+  it.each([
     ['ftp://example.com/', 'ftp'],
     ['mailto:a@example.com', 'mailto'],
     ['javascript:alert(1)', 'javascript'],
@@ -157,7 +157,7 @@ describe('parseWebSocketUrl', () => {
     expect(() => parseWebSocketUrl(input)).toThrow(`not "${scheme}"`);
   });
 
-  test.each(['ws://example.com/#', 'ws://example.com/a?b#c', 'https://example.com#x'])(
+  it.each(['ws://example.com/#', 'ws://example.com/a?b#c', 'https://example.com#x'])(
     'refuses the fragment of %s',
     (input) => {
       expect(() => parseWebSocketUrl(input)).toThrow(SyntaxError);
@@ -165,7 +165,7 @@ describe('parseWebSocketUrl', () => {
     },
   );
 
-  test.each(['ws://user:secret@example.com:99999/', 'ftp://user:secret@a/', 'ws://user:secret@a/#b'])(
+  it.each(['ws://user:secret@example.com:99999/', 'ftp://user:secret@a/', 'ws://user:secret@a/#b'])(
     'does not repeat the password of %s in the error',
     (input) => {
       let thrown: unknown;

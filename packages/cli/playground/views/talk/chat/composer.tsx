@@ -48,7 +48,7 @@ export function Composer({ session }: { readonly session: TalkSession }) {
           placeholder="Write a message"
           rows={1}
           maxLength={limits.textLength}
-          enterKeyHint="send"
+          enterkeyhint="send"
           value={text}
           onInput={(event) => {
             change(event.currentTarget.value);

@@ -1,0 +1,77 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { HandshakeError } from '../protocol/errors.js';
+
+/** What a server answered to an upgrade request. */
+export interface Answer {
+  readonly status: number;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** Where to go instead, for a redirect. */
+  readonly location: string | undefined;
+  /** The beginning of the body of a response that does not upgrade, as text. */
+  readonly body: string;
+  /** The bytes that came right behind the head of a 101. */
+  readonly head: Buffer;
+}
+
+/** How much of a refusal's body is kept for the error, bytes. */
+const MAX_BODY = 4096;
+
+/**
+ * Sends an upgrade request on a socket that is open, and waits for the answer. The socket is left to the caller
+ * when it was upgraded, and destroyed otherwise.
+ */
+export function requestUpgrade(
+  socket: Socket,
+  path: string,
+  headers: readonly (readonly [string, string])[],
+  cancel: AbortSignal,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({
+      path,
+      headers: headers.flat(),
+      setHost: false,
+      createConnection: () => socket,
+      signal: cancel,
+    });
+    request.once('upgrade', (response: IncomingMessage, _socket, head: Buffer) => {
+      resolve(answer(response, '', head));
+    });
+    request.once('response', (response: IncomingMessage) => {
+      readBody(response, (body) => {
+        socket.destroy();
+        resolve(answer(response, body, Buffer.alloc(0)));
+      });
+    });
+    request.once('error', (error) => {
+      socket.destroy();
+      reject(cancel.aborted ? (cancel.reason as Error) : noAnswer(error));
+    });
+    request.end();
+  });
+}
+
+function answer(response: IncomingMessage, body: string, head: Buffer): Answer {
+  const { statusCode: status = 0, rawHeaders } = response;
+  return { status, rawHeaders, location: response.headers.location, body, head };
+}
+
+function readBody(response: IncomingMessage, done: (body: string) => void): void {
+  let body = Buffer.alloc(0);
+  response.on('data', (chunk: Buffer) => {
+    body = Buffer.concat([body, chunk.subarray(0, MAX_BODY - body.length)]);
+    if (body.length === MAX_BODY) response.destroy();
+  });
+  response.on('error', ignoreError);
+  response.once('close', () => done(body.toString()));
+}
+
+function noAnswer(cause: Error): HandshakeError {
+  const text = `The server did not answer the handshake with HTTP: ${cause.message}`;
+  return new HandshakeError('ERR_HANDSHAKE_RESPONSE', text, { cause });
+}
+
+/** A body that breaks off is cut short: it only explains a status that is known. */
+function ignoreError(): void {}

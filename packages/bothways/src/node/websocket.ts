@@ -1,0 +1,297 @@
+import { Blob } from 'node:buffer';
+import { CloseCode, MAX_CLOSE_REASON } from '../protocol/close.js';
+import { ReadyState, type CloseInfo } from '../protocol/contract.js';
+import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
+import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
+import { checkConnectOptions, openConnection, type ConnectOptions } from './connect.js';
+import type { NodeConnection } from './connection.js';
+import { CloseEvent, ErrorEvent, type WebSocketEventMap } from './events.js';
+import { toError } from './handlers.js';
+import { Outbox, type OutgoingMessage } from './outbox.js';
+import { randomHandshakeKey } from './platform.js';
+
+type AnyListener = Parameters<EventTarget['addEventListener']>[1];
+type ListenerOptions = Parameters<EventTarget['addEventListener']>[2];
+
+type Listener<Type extends keyof WebSocketEventMap> =
+  ((this: WebSocket, event: WebSocketEventMap[Type]) => unknown) | null;
+
+/** What `send` takes; anything else is turned into a string, as the standard asks. */
+export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
+
+/**
+ * The class of the WHATWG WebSockets standard, whole, for Node. In place of the subprotocols it takes all the
+ * options of `connect`; redirects are not followed unless `maxRedirects` says so.
+ *
+ * @throws {DOMException} `SyntaxError` for a URL or subprotocol that cannot be.
+ */
+export class WebSocket extends EventTarget {
+  declare static readonly CONNECTING: typeof ReadyState.CONNECTING;
+  declare static readonly OPEN: typeof ReadyState.OPEN;
+  declare static readonly CLOSING: typeof ReadyState.CLOSING;
+  declare static readonly CLOSED: typeof ReadyState.CLOSED;
+  declare readonly CONNECTING: typeof ReadyState.CONNECTING;
+  declare readonly OPEN: typeof ReadyState.OPEN;
+  declare readonly CLOSING: typeof ReadyState.CLOSING;
+  declare readonly CLOSED: typeof ReadyState.CLOSED;
+
+  readonly #url: WebSocketUrl;
+  readonly #origin: string;
+  readonly #listeners = new Map<keyof WebSocketEventMap, AttributeListener>();
+  readonly #outbox = new Outbox();
+  readonly #abort = new AbortController();
+  #connection: NodeConnection<undefined> | undefined;
+  #state: ReadyState = ReadyState.CONNECTING;
+  #binaryType: 'blob' | 'arraybuffer' = 'blob';
+
+  constructor(url: string | URL, protocolsOrOptions: string | readonly string[] | ConnectOptions = []) {
+    super();
+    const options = toOptions(protocolsOrOptions);
+    checkConnectOptions(options);
+    this.#url = asSyntaxError(() => checkHandshake(parseWebSocketUrl(String(url)), options));
+    this.#origin = new URL(this.#url.href).origin;
+    void this.#connect({ maxRedirects: 0, ...options });
+  }
+
+  get url(): string {
+    return this.#url.href;
+  }
+
+  get readyState(): ReadyState {
+    if (this.#state !== ReadyState.OPEN) return this.#state;
+    // The peer may have begun to close; it is over only when the "close" event says so.
+    return this.#connection!.readyState === ReadyState.OPEN ? ReadyState.OPEN : ReadyState.CLOSING;
+  }
+
+  get protocol(): string {
+    return this.#connection?.protocol ?? '';
+  }
+
+  get extensions(): string {
+    return this.#connection?.extensions ?? '';
+  }
+
+  /** Bytes of messages that were sent and that the operating system has not taken; it never falls after close. */
+  get bufferedAmount(): number {
+    return this.#outbox.bufferedAmount;
+  }
+
+  get binaryType(): 'blob' | 'arraybuffer' {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: 'blob' | 'arraybuffer') {
+    if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
+  }
+
+  get onopen(): Listener<'open'> {
+    return this.#getListener('open');
+  }
+
+  set onopen(listener: Listener<'open'>) {
+    this.#setListener('open', listener);
+  }
+
+  get onmessage(): Listener<'message'> {
+    return this.#getListener('message');
+  }
+
+  set onmessage(listener: Listener<'message'>) {
+    this.#setListener('message', listener);
+  }
+
+  get onerror(): Listener<'error'> {
+    return this.#getListener('error');
+  }
+
+  set onerror(listener: Listener<'error'>) {
+    this.#setListener('error', listener);
+  }
+
+  get onclose(): Listener<'close'> {
+    return this.#getListener('close');
+  }
+
+  set onclose(listener: Listener<'close'>) {
+    this.#setListener('close', listener);
+  }
+
+  /**
+   * Sends one message; its content is taken now, so the bytes may be changed after.
+   *
+   * @throws {DOMException} `InvalidStateError` before the connection is open.
+   */
+  send(data: Sendable): void {
+    if (arguments.length === 0) throw new TypeError('send() needs the message as its argument');
+    if (this.#state === ReadyState.CONNECTING) {
+      throw new DOMException('The connection is not open yet: wait for the "open" event', 'InvalidStateError');
+    }
+    this.#outbox.send(toMessage(data), this.readyState === ReadyState.OPEN);
+  }
+
+  /**
+   * Starts the closing handshake, after what was sent; before the connection is open, gives up on it.
+   *
+   * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999; `SyntaxError` for
+   * a reason above 123 bytes.
+   */
+  close(code?: number, reason?: string): void {
+    const [checkedCode, checkedReason] = checkClose(code, reason);
+    if (this.#state === ReadyState.CONNECTING) {
+      this.#state = ReadyState.CLOSING;
+      this.#abort.abort(new DOMException('The connection was closed before it was open', 'AbortError'));
+    } else if (this.#state === ReadyState.OPEN) {
+      this.#state = ReadyState.CLOSING;
+      this.#outbox.close(checkedCode, checkedReason);
+    }
+  }
+
+  async #connect(options: ConnectOptions): Promise<void> {
+    const signal = options.signal ? AbortSignal.any([options.signal, this.#abort.signal]) : this.#abort.signal;
+    try {
+      await openConnection<undefined>(this.#url, { ...options, signal }, {
+        open: (connection) => this.#opened(connection as NodeConnection<undefined>),
+        message: (_connection, message) => this.#received(message),
+      });
+    } catch (thrown) {
+      this.#closed({ code: CloseCode.ABNORMAL, reason: '', wasClean: false, error: toError(thrown) });
+    }
+  }
+
+  #opened(connection: NodeConnection<undefined>): void {
+    this.#connection = connection;
+    this.#outbox.open(connection);
+    void connection.closed.then((info) => this.#closed(info));
+    if (this.#state === ReadyState.CLOSING) {
+      connection.terminate();
+      return;
+    }
+    this.#state = ReadyState.OPEN;
+    this.dispatchEvent(new Event('open'));
+  }
+
+  #received(message: string | Buffer): void {
+    // "If ready state is not OPEN (1), then return."
+    if (this.readyState !== ReadyState.OPEN) return;
+    const data = typeof message === 'string' ? message : this.#toBinary(message);
+    this.dispatchEvent(new MessageEvent('message', { data, origin: this.#origin }));
+  }
+
+  #toBinary(message: Buffer): Blob | ArrayBuffer {
+    if (this.#binaryType === 'blob') return new Blob([message]);
+    const { buffer, byteOffset, length } = message;
+    return (buffer as ArrayBuffer).slice(byteOffset, byteOffset + length);
+  }
+
+  #closed(info: Omit<CloseInfo, 'initiator'>): void {
+    this.#state = ReadyState.CLOSED;
+    this.#outbox.end();
+    // A connection that this end failed has no code for the page but 1006, whatever was sent to the peer.
+    const code = info.wasClean ? info.code : CloseCode.ABNORMAL;
+    if (!info.wasClean) {
+      const error = info.error ?? new Error('The connection was lost');
+      this.dispatchEvent(new ErrorEvent('error', { error }));
+    }
+    const reason = info.wasClean ? info.reason : '';
+    this.dispatchEvent(new CloseEvent('close', { wasClean: info.wasClean, code, reason }));
+  }
+
+  override addEventListener<Type extends keyof WebSocketEventMap>(
+    type: Type,
+    listener: (this: this, event: WebSocketEventMap[Type]) => unknown,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: AnyListener, options?: ListenerOptions): void;
+  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
+    super.addEventListener(type, listener as AnyListener, options);
+  }
+
+  #getListener<Type extends keyof WebSocketEventMap>(type: Type): Listener<Type> {
+    return (this.#listeners.get(type)?.listener as Listener<Type> | undefined) ?? null;
+  }
+
+  /** An event handler attribute keeps its place among the listeners when it is set to another function. */
+  #setListener<Type extends keyof WebSocketEventMap>(type: Type, listener: Listener<Type>): void {
+    const existing = this.#listeners.get(type);
+    if (typeof listener !== 'function') {
+      if (existing !== undefined) this.removeEventListener(type, existing);
+      this.#listeners.delete(type);
+    } else if (existing !== undefined) {
+      existing.listener = listener as AttributeListener['listener'];
+    } else {
+      const added = new AttributeListener(this, listener as AttributeListener['listener']);
+      this.#listeners.set(type, added);
+      this.addEventListener(type, added);
+    }
+  }
+}
+
+const CONSTANTS = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
+for (const name of CONSTANTS) {
+  const constant = { value: ReadyState[name], enumerable: true, writable: false, configurable: false };
+  Object.defineProperty(WebSocket, name, constant);
+  Object.defineProperty(WebSocket.prototype, name, constant);
+}
+
+/** The listener behind an event handler attribute such as `onmessage`. */
+class AttributeListener {
+  listener: (event: never) => unknown;
+  readonly #target: WebSocket;
+
+  constructor(target: WebSocket, listener: (event: never) => unknown) {
+    this.#target = target;
+    this.listener = listener;
+  }
+
+  handleEvent(event: Event): void {
+    this.listener.call(this.#target, event as never);
+  }
+}
+
+function toOptions(given: string | readonly string[] | ConnectOptions): ConnectOptions {
+  if (typeof given === 'string' || Array.isArray(given)) return { protocols: given as string | string[] };
+  return given as ConnectOptions;
+}
+
+/** What the standard wants thrown from the constructor is thrown there, and not when the connection is made. */
+function checkHandshake(url: WebSocketUrl, { protocols = [], headers, origin }: ConnectOptions): WebSocketUrl {
+  const list = typeof protocols === 'string' ? [protocols] : protocols;
+  buildHandshakeRequest({ url, key: randomHandshakeKey(), protocols: list, headers, origin });
+  return url;
+}
+
+function asSyntaxError<Result>(call: () => Result): Result {
+  try {
+    return call();
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) throw new DOMException(thrown.message, 'SyntaxError');
+    throw thrown;
+  }
+}
+
+/** Bytes are copied by `send`, which masks them. */
+function toMessage(data: unknown): OutgoingMessage {
+  if (data instanceof Blob || data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return String(data);
+}
+
+/** WHATWG WebSockets, "validate close code and reason"; the code is clamped to 16 bits as WebIDL does. */
+function checkClose(code: number | undefined, reason: string | undefined): [number | undefined, string] {
+  let checked: number | undefined;
+  if (code !== undefined) {
+    checked = Math.round(Math.min(Math.max(Number(code), 0), 65_535)) || 0;
+    if (checked !== 1000 && (checked < 3000 || checked > 4999)) {
+      throw new DOMException(
+        `Close code ${checked} cannot be sent: use 1000 or 3000 to 4999`,
+        'InvalidAccessError',
+      );
+    }
+  }
+  const text = reason === undefined ? '' : String(reason);
+  if (Buffer.byteLength(text) > MAX_CLOSE_REASON) {
+    throw new DOMException(`A close reason has at most ${MAX_CLOSE_REASON} bytes of UTF-8`, 'SyntaxError');
+  }
+  return [text === '' ? checked : (checked ?? CloseCode.NORMAL), text];
+}
