@@ -1,6 +1,6 @@
 import { createTranscript } from './transcript.mjs';
 
-const secondsToTalk = 15;
+const secondsToTalk = 10;
 const mebibyte = 1024 * 1024;
 
 /** What the conversations say; test/peers/conversations.py says the same. */

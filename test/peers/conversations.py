@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import urlsplit
 
-SECONDS_TO_TALK = 15
+SECONDS_TO_TALK = 10
 SUBPROTOCOL = 'echo.interop'
 COUNT = 2000
 FRAGMENTED = 'en fragments: é 漢 👋 𝄞 é 漢 👋 𝄞'

@@ -15,7 +15,7 @@ Deno.serve({
       echo.message(typeof data === 'string' ? data : new Uint8Array(data)),
     );
     socket.addEventListener('close', ({ code, reason }) =>
-      print(echo.transcript(new URL(request.url).pathname, socket.protocol, { code, reason })),
+      print(echo.transcript(new URL(request.url).pathname, protocol, { code, reason })),
     );
     return response;
   },

@@ -93,7 +93,7 @@ export class Http1Acceptor<State> {
     }
     try {
       const decision = accept(request);
-      if (decision instanceof Promise) this.#await(decision, request, socket, head);
+      if (decision instanceof Promise) void this.#await(decision, request, socket, head);
       else this.#conclude(request, socket, head, decision);
     } catch (thrown) {
       this.#fail(thrown, request, socket);
@@ -101,12 +101,12 @@ export class Http1Acceptor<State> {
   }
 
   /** Meanwhile nothing is read from the socket, so what the client sends waits in it, and then in the client. */
-  #await(
+  async #await(
     decision: Promise<State | Rejection>,
     request: HandshakeRequest,
     socket: Duplex,
     head: Buffer,
-  ): void {
+  ): Promise<void> {
     let isOver = false;
     const wait = new Wait(() => {
       isOver = true;
@@ -114,17 +114,15 @@ export class Http1Acceptor<State> {
       refuse(socket, TOO_SLOW);
     });
     if (this.#timeout > 0) setDeadline(wait, this.#timeout);
-    decision.then(
-      (state) => {
-        clearDeadline(wait);
-        if (!isOver) this.#conclude(request, socket, head, state);
-      },
-      (thrown) => {
-        clearDeadline(wait);
-        if (isOver) this.#gate.failed(toError(thrown));
-        else this.#fail(thrown, request, socket);
-      },
-    );
+    try {
+      const state = await decision;
+      if (!isOver) this.#conclude(request, socket, head, state);
+    } catch (thrown) {
+      if (isOver) this.#gate.failed(toError(thrown));
+      else this.#fail(thrown, request, socket);
+    } finally {
+      clearDeadline(wait);
+    }
   }
 
   #conclude(request: HandshakeRequest, socket: Duplex, head: Buffer, decision: State | Rejection): void {

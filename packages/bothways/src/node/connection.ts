@@ -210,7 +210,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
    * write; reading begins with `head`, the bytes that came right behind the handshake.
    */
   start(greeting: string, head: Buffer, onOpen: () => void): void {
-    listen(this.#socket, this as NodeConnection<unknown>);
+    listen(this.#socket, this);
     this.#batch.hold();
     if (greeting !== '') this.#batch.writeEncoded(Buffer.from(greeting, 'latin1'));
     onOpen();
@@ -427,10 +427,10 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 const NOBODY: never[] = [];
 
 const kConnection = Symbol('connection');
-type Listening = Duplex & { [kConnection]: NodeConnection<unknown> };
+type Listening = Duplex & { [kConnection]: NodeConnection };
 
 /** The listeners are the same functions for every socket, which knows its connection. */
-function listen(socket: Duplex, connection: NodeConnection<unknown>): void {
+function listen(socket: Duplex, connection: NodeConnection): void {
   (socket as Listening)[kConnection] = connection;
   socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
 }

@@ -55,9 +55,7 @@ export class Heartbeat extends Timed {
       this.#isPinged = true;
       this.#untilPing = this.#interval;
     }
-    this.#step = this.#isPinged
-      ? Math.min(this.#untilPing, this.#timeout - this.#silence)
-      : this.#untilPing;
+    this.#step = this.#isPinged ? Math.min(this.#untilPing, this.#timeout - this.#silence) : this.#untilPing;
     setDeadline(this, this.#step);
   }
 }

@@ -50,5 +50,7 @@ export function report<State>(
 
 /** Whatever was thrown, as an Error. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`A value that is no Error was thrown: ${String(thrown)}`);
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`A value that is no Error was thrown: ${String(thrown)}`);
 }

@@ -47,7 +47,9 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
    * them, or `undefined` for none. By default none is agreed on.
    */
   protocols?:
-    readonly string[] | ((offered: readonly string[], request: RequestInfo) => string | undefined) | undefined;
+    | readonly string[]
+    | ((offered: readonly string[], request: RequestInfo) => string | undefined)
+    | undefined;
   /** Which pages may connect; by default those of the same host and port. See `Origins`. */
   origins?: Origins | undefined;
   /**
@@ -144,7 +146,9 @@ export function checkOptions(options: object, rules: Readonly<Record<string, Rul
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (value === undefined) continue;
     if (!Object.hasOwn(rules, name)) {
-      throw new TypeError(`${where} has no option '${name}'; its options are ${Object.keys(rules).join(', ')}`);
+      throw new TypeError(
+        `${where} has no option '${name}'; its options are ${Object.keys(rules).join(', ')}`,
+      );
     }
     const [isAllowed, allowed] = rules[name]!;
     if (!isAllowed(value as never)) {

@@ -132,7 +132,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   }
 
   get url(): string {
-    const isSecure = this.#options.tls !== undefined || (this.#http !== undefined && 'setSecureContext' in this.#http);
+    const isSecure =
+      this.#options.tls !== undefined || (this.#http !== undefined && 'setSecureContext' in this.#http);
     const address = this.#address?.address ?? '::';
     const isAny = address === '::' || address === '0.0.0.0';
     const host = isAny ? 'localhost' : address.includes(':') ? `[${address}]` : address;
@@ -210,7 +211,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   // What a connection asks (ConnectionOwner).
 
   subscribe(connection: NodeConnection<State>, topic: string): void {
-    if (typeof topic !== 'string' || topic === '') throw new TypeError('A topic is a string that is not empty');
+    if (typeof topic !== 'string' || topic === '')
+      throw new TypeError('A topic is a string that is not empty');
     if (!this.#connections.has(connection)) return;
     (connection.topics ??= new Set()).add(topic);
     this.#topics.subscribe(topic, connection);

@@ -124,7 +124,10 @@ export class WebSocket extends EventTarget {
   send(data: Sendable): void {
     if (arguments.length === 0) throw new TypeError('send() needs the message as its argument');
     if (this.#state === ReadyState.CONNECTING) {
-      throw new DOMException('The connection is not open yet: wait for the "open" event', 'InvalidStateError');
+      throw new DOMException(
+        'The connection is not open yet: wait for the "open" event',
+        'InvalidStateError',
+      );
     }
     this.#outbox.send(toMessage(data), this.readyState === ReadyState.OPEN);
   }
@@ -147,12 +150,18 @@ export class WebSocket extends EventTarget {
   }
 
   async #connect(options: ConnectOptions): Promise<void> {
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#abort.signal]) : this.#abort.signal;
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, this.#abort.signal])
+      : this.#abort.signal;
     try {
-      await openConnection<undefined>(this.#url, { ...options, signal }, {
-        open: (connection) => this.#opened(connection as NodeConnection<undefined>),
-        message: (_connection, message) => this.#received(message),
-      });
+      await openConnection(
+        this.#url,
+        { ...options, signal },
+        {
+          open: (connection) => this.#opened(connection as NodeConnection<undefined>),
+          message: (_connection, message) => this.#received(message),
+        },
+      );
     } catch (thrown) {
       this.#closed({ code: CloseCode.ABNORMAL, reason: '', wasClean: false, error: toError(thrown) });
     }
@@ -217,9 +226,9 @@ export class WebSocket extends EventTarget {
       if (existing !== undefined) this.removeEventListener(type, existing);
       this.#listeners.delete(type);
     } else if (existing !== undefined) {
-      existing.listener = listener as AttributeListener['listener'];
+      existing.listener = listener;
     } else {
-      const added = new AttributeListener(this, listener as AttributeListener['listener']);
+      const added = new AttributeListener(this, listener);
       this.#listeners.set(type, added);
       this.addEventListener(type, added);
     }
@@ -254,7 +263,10 @@ function toOptions(given: string | readonly string[] | ConnectOptions): ConnectO
 }
 
 /** What the standard wants thrown from the constructor is thrown there, and not when the connection is made. */
-function checkHandshake(url: WebSocketUrl, { protocols = [], headers, origin }: ConnectOptions): WebSocketUrl {
+function checkHandshake(
+  url: WebSocketUrl,
+  { protocols = [], headers, origin }: ConnectOptions,
+): WebSocketUrl {
   const list = typeof protocols === 'string' ? [protocols] : protocols;
   buildHandshakeRequest({ url, key: randomHandshakeKey(), protocols: list, headers, origin });
   return url;
@@ -278,7 +290,7 @@ function toMessage(data: unknown): OutgoingMessage {
 }
 
 /** WHATWG WebSockets, "validate close code and reason"; the code is clamped to 16 bits as WebIDL does. */
-function checkClose(code: number | undefined, reason: string | undefined): [number | undefined, string] {
+function checkClose(code: unknown, reason: unknown): [number | undefined, string] {
   let checked: number | undefined;
   if (code !== undefined) {
     checked = Math.round(Math.min(Math.max(Number(code), 0), 65_535)) || 0;
@@ -289,7 +301,7 @@ function checkClose(code: number | undefined, reason: string | undefined): [numb
       );
     }
   }
-  const text = reason === undefined ? '' : String(reason);
+  const text = reason === undefined ? '' : `${reason as string}`;
   if (Buffer.byteLength(text) > MAX_CLOSE_REASON) {
     throw new DOMException(`A close reason has at most ${MAX_CLOSE_REASON} bytes of UTF-8`, 'SyntaxError');
   }

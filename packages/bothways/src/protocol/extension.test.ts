@@ -102,12 +102,11 @@ describe('parseExtensions', () => {
   });
 
   it('reads as many extensions and parameters as the limit says, and not one more', () => {
-    const extensions = (count: number): string => Array.from({ length: count }, () => 'a').join(',');
-    const parameters = (count: number): string => `a${';b'.repeat(count)}`;
-    expect(parseExtensions(extensions(MAX_EXTENSION_ITEMS))).toHaveLength(64);
-    expect(parseExtensions(extensions(MAX_EXTENSION_ITEMS + 1))).toBeUndefined();
-    expect(parseExtensions(parameters(MAX_EXTENSION_ITEMS))?.[0]?.parameters).toHaveLength(64);
-    expect(parseExtensions(parameters(MAX_EXTENSION_ITEMS + 1))).toBeUndefined();
+    const others = MAX_EXTENSION_ITEMS - 1;
+    expect(parseExtensions(`a${',a'.repeat(others)}`)).toHaveLength(64);
+    expect(parseExtensions(`a${',a'.repeat(others + 1)}`)).toBeUndefined();
+    expect(parseExtensions(`a;b${';b'.repeat(others)}`)?.[0]?.parameters).toHaveLength(64);
+    expect(parseExtensions(`a;b${';b'.repeat(others + 1)}`)).toBeUndefined();
   });
 
   it('reads back whatever was written', () => {
@@ -144,7 +143,7 @@ describe('parseExtensions', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), almost), (text) => {
         const offers = parseExtensions(text);
-        if (offers !== undefined) expect(parseExtensions(formatExtensions(offers))).toEqual(offers);
+        expect(offers && parseExtensions(formatExtensions(offers))).toEqual(offers);
       }),
       { numRuns: 2000 },
     );
@@ -159,9 +158,8 @@ describe('parseExtensions', () => {
     ['extensions', 'a,'.repeat(7000)],
     ['unterminated quoted strings', 'a;b="'.repeat(2800)],
   ])('is fast on 14 kB of %s', (_, value) => {
-    const started = performance.now();
     expect(parseExtensions(value)).toBeUndefined();
-    expect(performance.now() - started).toBeLessThan(20);
+    expect(measure(() => parseExtensions(value))).toBeLessThan(5);
   });
 });
 
@@ -183,3 +181,13 @@ describe('formatExtensions', () => {
     expect(() => formatExtensions([bad])).toThrow(TypeError);
   });
 });
+
+/** The best of ten runs, in milliseconds: what else the machine does is not the parser's fault. */
+function measure(run: () => unknown): number {
+  const times = Array.from({ length: 10 }, () => {
+    const started = performance.now();
+    run();
+    return performance.now() - started;
+  });
+  return Math.min(...times);
+}

@@ -190,8 +190,11 @@ it('nothing is thrown, whatever the server sends', () => {
       (pairs, whole, status) => {
         const response = { status: whole ? 101 : status };
         const result = check(whole ? [...EXAMPLE, ...pairs] : pairs, {}, response);
-        if (result instanceof HandshakeError) expect(result.message).toMatch(/^[ -~]{1,900}$/);
-        else expect(SENT.protocols).toContain(result.protocol);
+        const isFine =
+          result instanceof HandshakeError
+            ? /^[ -~]{1,900}$/.test(result.message)
+            : SENT.protocols.includes(result.protocol);
+        expect(isFine).toBe(true);
       },
     ),
     { numRuns: 2000 },

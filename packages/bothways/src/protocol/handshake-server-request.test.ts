@@ -47,7 +47,7 @@ describe('a proper opening handshake', () => {
   it('is read as in the example of RFC 6455', () => {
     const request = accepted();
     expect(request).toBeInstanceOf(HandshakeRequest);
-    expect({ ...request }).toEqual({
+    expect(request).toMatchObject({
       method: 'GET',
       url: '/chat',
       host: 'server.example.com',
@@ -375,12 +375,13 @@ describe('a control character', () => {
   });
 });
 
-describe('a list of header fields that Node may have cut', () => {
-  const padded = (count: number): Pair[] => [
-    ...EXAMPLE,
-    ...Array.from({ length: count - EXAMPLE.length }, (_, index): Pair => [`x-${index}`, '']),
-  ];
+/** The example with so many header fields. */
+const padded = (count: number): Pair[] => [
+  ...EXAMPLE,
+  ...Array.from({ length: count - EXAMPLE.length }, (_, index): Pair => [`x-${index}`, '']),
+];
 
+describe('a list of header fields that Node may have cut', () => {
   it('is refused with 431, because what is missing might matter', () => {
     expect(accepted(padded(999)).key).toBe(KEY);
     expect(refused(padded(1000)).status).toBe(431);
@@ -414,13 +415,7 @@ describe('whatever comes', () => {
       fc.property(line, changes, fc.boolean(), fc.nat(20), (changed, pairs, whole, cut) => {
         const given = head(whole ? [...EXAMPLE, ...pairs] : pairs, changed);
         const result = readHandshakeRequest({ ...given, rawHeaders: given.rawHeaders.slice(0, cut * 2 - 1) });
-        if (result instanceof Refusal) {
-          expect(result.status).toBeGreaterThanOrEqual(400);
-          expect(result.status).toBeLessThan(600);
-          expect(result.reason).toMatch(/^[ -~]+$/);
-        } else {
-          expect(typeof result.headers).toBe('object');
-        }
+        expect(isOneLineRefusal(result) || isReadable(result)).toBe(true);
       }),
       { numRuns: 2000 },
     );
@@ -437,8 +432,26 @@ describe('whatever comes', () => {
     ['Host', 'a:'.repeat(7000)],
     ['Origin', ','.repeat(14_000)],
   ])('14 kB in %s are answered at once', (field, value) => {
-    const started = performance.now();
-    readHandshakeRequest(head(having(field, value)));
-    expect(performance.now() - started).toBeLessThan(20);
+    const given = head(having(field, value));
+    expect(measure(() => readHandshakeRequest(given))).toBeLessThan(5);
   });
 });
+
+function isOneLineRefusal(result: HandshakeRequest | Refusal): boolean {
+  if (!(result instanceof Refusal)) return false;
+  return result.status >= 400 && result.status < 600 && /^[ -~]+$/.test(result.reason);
+}
+
+function isReadable(result: HandshakeRequest | Refusal): boolean {
+  return result instanceof HandshakeRequest && result.headers['sec-websocket-version'] === '13';
+}
+
+/** The best of ten runs, in milliseconds: what else the machine does is not the parser's fault. */
+function measure(run: () => unknown): number {
+  const times = Array.from({ length: 10 }, () => {
+    const started = performance.now();
+    run();
+    return performance.now() - started;
+  });
+  return Math.min(...times);
+}

@@ -147,10 +147,8 @@ describe('parseTokenList', () => {
     ['spaces and commas', ' ,'.repeat(7000)],
     ['3000 tokens', Array.from({ length: 3000 }, (_, index) => index.toString(36)).join(',')],
   ])('is fast on 14 kB of %s', (_, value) => {
-    const started = performance.now();
-    parseTokenList(value);
-    hasToken(value, 'websocket');
-    expect(performance.now() - started).toBeLessThan(20);
+    expect(measure(() => parseTokenList(value))).toBeLessThan(5);
+    expect(measure(() => hasToken(value, 'websocket'))).toBeLessThan(5);
   });
 });
 
@@ -236,3 +234,13 @@ describe('the scans', () => {
     expect(scan('abcd', 1, charSet('cb'))).toBe(3);
   });
 });
+
+/** The best of ten runs, in milliseconds: what else the machine does is not the parser's fault. */
+function measure(run: () => unknown): number {
+  const times = Array.from({ length: 10 }, () => {
+    const started = performance.now();
+    run();
+    return performance.now() - started;
+  });
+  return Math.min(...times);
+}

@@ -142,8 +142,10 @@ describe('a pattern that could never match is refused at once', () => {
   });
 
   it('and so is what is neither a list nor an asterisk, or holds no strings', () => {
-    expect(() => createOriginCheck('https://example.com' as '*')).toThrow(TypeError);
-    expect(() => createOriginCheck([42 as unknown as string])).toThrow('it cannot have "42"');
+    // @ts-expect-error one origin is a list of one
+    expect(() => createOriginCheck('https://example.com')).toThrow(TypeError);
+    // @ts-expect-error a number is no origin
+    expect(() => createOriginCheck([42])).toThrow('it cannot have "42"');
   });
 });
 
@@ -151,6 +153,10 @@ it('no origin and no host make a check throw', () => {
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.domain());
   for (const origins of [undefined, ['https://*.example.com', 'http://localhost:*', 'null']]) {
     const check = createOriginCheck(origins);
-    fc.assert(fc.property(text, text, (origin, host) => typeof check(origin, host) === 'boolean'));
+    fc.assert(
+      fc.property(text, text, (origin, host) => {
+        expect(check(origin, host)).toBeTypeOf('boolean');
+      }),
+    );
   }
 });

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import fc from 'fast-check';
 import { mask } from './mask.js';
 import { FIN, headerLength, writeHeader } from './frame.js';
 import type { Platform } from './platform.js';
@@ -125,6 +126,18 @@ export function countingPlatform(platform: TestPlatform = plainPlatform): TestPl
 
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** Any text: characters of 1, 2, 3 and 4 bytes, as many of each. */
+export function anyText(minLength: number, maxLength: number): fc.Arbitrary<string> {
+  const character = fc.oneof(
+    fc.integer({ min: 0, max: 0x7f }),
+    fc.integer({ min: 0x80, max: 0x7ff }),
+    fc.integer({ min: 0x800, max: 0xd7ff }),
+    fc.integer({ min: 0xe000, max: 0xffff }),
+    fc.integer({ min: 0x1_0000, max: 0x10_ffff }),
+  );
+  return fc.array(character, { minLength, maxLength }).map((codes) => String.fromCodePoint(...codes));
 }
 
 /** Bytes in the hands of the protocol are the platform's own: the transport's chunks, or what it allocated. */

@@ -59,10 +59,7 @@ async function run(url: string, options: Options): Promise<void> {
 
 async function open(url: string, { header, protocol }: Options): Promise<Connection> {
   try {
-    return await connect(url, {
-      ...(header ? { headers: header } : {}),
-      ...(protocol ? { protocols: [...protocol] } : {}),
-    });
+    return await connect(url, { headers: header, protocols: protocol });
   } catch (error) {
     throw new Failure(`Cannot connect to ${url}: ${describe(error)}`);
   }

@@ -96,13 +96,9 @@ const echo: Handlers = {
 
 async function serveEcho(server: HttpServer, options: Options): Promise<() => Promise<void>> {
   const { maxMessageSize, origin } = options;
-  const endpoint = await serve(
-    {
-      server,
-      ...(maxMessageSize === undefined ? {} : { maxMessageSize }),
-      ...(origin === undefined ? {} : { origins: origin }),
-    },
-    echo,
-  );
+  const origins = origin?.includes('*') ? '*' : origin;
+  const endpoint = await serve({ server, maxMessageSize, origins }, echo).catch((error: unknown) => {
+    throw new Failure(`Cannot serve with these options: ${reasonOf(error)}`);
+  });
   return () => endpoint.close({ code: 1001, reason: 'The server is shutting down', timeout: 2000 });
 }

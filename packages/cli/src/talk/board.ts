@@ -18,15 +18,15 @@ export interface Change {
 
 /** The shared drawing: strokes in the order they were begun, bounded in number and in points. */
 export class Board {
-  readonly #limits: { readonly strokes: number; readonly numbers: number };
+  readonly #most: { readonly strokes: number; readonly numbers: number };
   readonly #strokes = new Map<number, Stroke>();
   readonly #byId = new Map<string, Stroke>();
   #numbers = 0;
   #seq = 0;
   #cleared: { readonly by: string; readonly strokes: readonly Stroke[] } | undefined;
 
-  constructor(limits: { readonly strokes: number; readonly numbers: number } = boardLimits) {
-    this.#limits = limits;
+  constructor(most: { readonly strokes: number; readonly numbers: number } = boardLimits) {
+    this.#most = most;
   }
 
   get size(): number {
@@ -116,7 +116,7 @@ export class Board {
   #makeRoom(): number[] {
     const erased: number[] = [];
     for (const stroke of this.#strokes.values()) {
-      if (this.size <= this.#limits.strokes && this.#numbers <= this.#limits.numbers) break;
+      if (this.size <= this.#most.strokes && this.#numbers <= this.#most.numbers) break;
       this.#remove(stroke);
       erased.push(stroke.seq);
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
-import { serve, type ServerConnection } from 'bothways';
+import { serve, type Connection } from 'bothways';
 import { limits } from './messages.js';
 import { Room, topic } from './room.js';
 
@@ -13,11 +13,11 @@ export interface Talk {
 
 /** Attaches the Talk room to an HTTP server, at `/talk`. */
 export async function serveTalk(server: HttpServer): Promise<Talk> {
-  const room = new Room<ServerConnection>({
+  const room = new Room<Connection<unknown, Buffer>>({
     epoch: randomUUID(),
     now: () => Date.now(),
     publish: (text, except) => {
-      endpoint.publish(topic, text, except ? { except } : undefined);
+      endpoint.publish(topic, text, { except });
     },
   });
   const endpoint = await serve(

@@ -44,7 +44,10 @@ export class TalkSession {
       received: (message) => this.#received(message),
     });
     this.link.state.watch(({ phase }) => {
-      if (phase !== 'open') this.#welcome = false;
+      if (phase === 'open') return;
+      this.#welcome = false;
+      this.typing.clear();
+      this.cursors.clear();
     });
     this.pen = new Pen(this.board, {
       send: (message) => this.#send(message),
@@ -138,8 +141,6 @@ export class TalkSession {
 
   #welcomed({ you, cleared }: Extract<ServerMessage, { type: 'welcome' }>): void {
     this.#welcome = true;
-    this.typing.clear();
-    this.cursors.clear();
     this.board.you = you.id;
     this.board.setCleared(cleared);
     this.board.reset();

@@ -5,7 +5,7 @@ import { useStore } from '../../store.js';
 import { BoardPane } from './board/board-pane.js';
 import { ChatPane } from './chat/chat-pane.js';
 import { LinkNotice } from './link/link-notice.js';
-import { LinkStatus, LinkSwitch } from './link/link-status.js';
+import { DisconnectButton, LinkStatus } from './link/link-status.js';
 import { NewsStrip } from './link/news-strip.js';
 import { TrafficMeter } from './link/traffic-meter.js';
 import { TalkSession } from './talk-session.js';
@@ -35,7 +35,7 @@ export function TalkView() {
         <h1 class="talk-title">Talk</h1>
         <LinkStatus link={session.link} />
         <TrafficMeter meter={session.meter} />
-        <LinkSwitch link={session.link} />
+        <DisconnectButton link={session.link} />
         <div class="talk-theme">
           <ThemeSwitch />
         </div>

@@ -19,8 +19,8 @@ export interface Draft extends Painted {
 }
 
 export interface BoardListener {
-  /** `stroke` grew: what follows the number at `from` is new. */
-  grew(stroke: Painted, from: number): void;
+  /** A stroke is being drawn. */
+  grew(stroke: Painted): void;
   ended(stroke: Painted): void;
   /** Anything else happened. */
   repaint(): void;
@@ -28,8 +28,9 @@ export interface BoardListener {
 
 export interface BoardSummary {
   readonly strokes: number;
-  /** Strokes that one can undo. */
+  /** Strokes that one can undo, and how many of them even without the server. */
   readonly own: number;
+  readonly unconfirmed: number;
   /** What was cleared last and can be brought back. */
   readonly cleared: Cleared | null;
 }
@@ -41,7 +42,12 @@ const maxDrafts = 200;
 
 /** The drawing as this page knows it: what the server has, and above it what it has not confirmed. */
 export class BoardModel {
-  readonly summary = new Store<BoardSummary>({ strokes: 0, own: 0, cleared: null });
+  readonly summary = new Store<BoardSummary>({
+    strokes: 0,
+    own: 0,
+    unconfirmed: 0,
+    cleared: null,
+  });
   listener: BoardListener = silent;
   you = '';
   readonly #strokes = new Map<number, Stroke>();
@@ -61,14 +67,13 @@ export class BoardModel {
     this.#drafts.set(draft.id, draft);
     const [oldest] = this.#drafts.keys();
     if (this.#drafts.size > maxDrafts && oldest !== undefined) this.#drafts.delete(oldest);
-    this.listener.grew(draft, 0);
+    this.listener.grew(draft);
     this.#summarise();
   }
 
   extend(draft: Draft, points: readonly number[]): void {
-    const from = draft.points.length;
     draft.points.push(...points);
-    this.listener.grew(draft, from);
+    this.listener.grew(draft);
   }
 
   finish(draft: Draft): void {
@@ -117,7 +122,7 @@ export class BoardModel {
 
   beginRemote(stroke: Stroke): void {
     this.#strokes.set(stroke.seq, stroke);
-    this.listener.grew(stroke, 0);
+    this.listener.grew(stroke);
     this.#summarise();
   }
 
@@ -125,9 +130,8 @@ export class BoardModel {
   extendRemote(seq: number, points: readonly number[]): Stroke | undefined {
     const stroke = this.#strokes.get(seq);
     if (!stroke) return undefined;
-    const from = stroke.points.length;
     stroke.points.push(...points);
-    this.listener.grew(stroke, from);
+    this.listener.grew(stroke);
     return stroke;
   }
 
@@ -157,10 +161,11 @@ export class BoardModel {
   }
 
   #summarise(): void {
-    let own = this.#drafts.size;
+    const unconfirmed = this.#drafts.size;
+    let own = unconfirmed;
     for (const stroke of this.#strokes.values()) if (stroke.from === this.you) own++;
-    const strokes = this.#strokes.size + this.#drafts.size;
-    this.summary.set({ ...this.summary.value, strokes, own });
+    const strokes = this.#strokes.size + unconfirmed;
+    this.summary.set({ ...this.summary.value, strokes, own, unconfirmed });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { boardSize } from '../../../../src/talk/messages.js';
 import { useStore } from '../../../store.js';
@@ -14,9 +15,10 @@ const columns = 32;
 export function BoardSurface({ session }: { readonly session: TalkSession }) {
   const frame = useRef<HTMLDivElement>(null);
   const surface = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const settled = useRef<HTMLCanvasElement>(null);
+  const live = useRef<HTMLCanvasElement>(null);
   const keyboard = useMemo(() => new KeyboardPen(session.pen), [session]);
-  usePainter(session, frame, surface, canvas);
+  usePainter(session, { frame, surface, settled, live });
 
   const press = (event: KeyboardEvent): void => {
     const undo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z';
@@ -38,7 +40,8 @@ export function BoardSurface({ session }: { readonly session: TalkSession }) {
         onKeyDown={press}
         onBlur={() => keyboard.leave()}
       >
-        <canvas ref={canvas} class="board-canvas" />
+        <canvas ref={settled} class="board-canvas" />
+        <canvas ref={live} class="board-canvas" />
         <CursorLayer session={session} />
         <KeyboardCursor keyboard={keyboard} />
       </div>
@@ -46,20 +49,20 @@ export function BoardSurface({ session }: { readonly session: TalkSession }) {
   );
 }
 
-type Element<T> = { readonly current: T | null };
+interface Parts {
+  readonly frame: RefObject<HTMLDivElement>;
+  readonly surface: RefObject<HTMLDivElement>;
+  readonly settled: RefObject<HTMLCanvasElement>;
+  readonly live: RefObject<HTMLCanvasElement>;
+}
 
-function usePainter(
-  session: TalkSession,
-  frame: Element<HTMLDivElement>,
-  surface: Element<HTMLDivElement>,
-  canvas: Element<HTMLCanvasElement>,
-): void {
+function usePainter(session: TalkSession, { frame, surface, settled, live }: Parts): void {
   const theme = useStore(shownTheme);
   const painter = useRef<Painter | null>(null);
 
   useEffect(() => {
-    if (!frame.current || !surface.current || !canvas.current) return undefined;
-    const painting = new Painter(canvas.current, session.board);
+    if (!frame.current || !surface.current || !settled.current || !live.current) return undefined;
+    const painting = new Painter(settled.current, live.current, session.board);
     painter.current = painting;
     session.board.listener = painting;
     const stopPointers = listenToPointers(surface.current, session.pen);

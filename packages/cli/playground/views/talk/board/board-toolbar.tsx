@@ -30,7 +30,7 @@ export function BoardToolbar(props: {
         <button
           type="button"
           class="button"
-          disabled={summary.own === 0}
+          disabled={(connected ? summary.own : summary.unconfirmed) === 0}
           title="Take back your last stroke (Ctrl+Z on the board)"
           onClick={() => session.undo()}
         >

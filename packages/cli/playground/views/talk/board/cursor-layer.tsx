@@ -7,6 +7,10 @@ function place([x, y]: Position) {
   return { left: `${(x / boardSize.width) * 100}%`, top: `${(y / boardSize.height) * 100}%` };
 }
 
+function percent(value: number, of: number): string {
+  return `${Math.round((value / of) * 100)} %`;
+}
+
 /** The others' cursors with their names. They are for the eye only: the chat says who is here. */
 export function CursorLayer({ session }: { readonly session: TalkSession }) {
   const cursors = useStore(session.cursors.all);
@@ -32,7 +36,6 @@ export function CursorLayer({ session }: { readonly session: TalkSession }) {
 export function KeyboardCursor({ keyboard }: { readonly keyboard: KeyboardPen }) {
   const { at, down, shown } = useStore(keyboard.state);
   if (!shown) return null;
-  const percent = (value: number, of: number): string => `${Math.round((value / of) * 100)} %`;
   const where = `${percent(at[0], boardSize.width)} from the left, ${percent(at[1], boardSize.height)} from the top`;
   return (
     <div class={`keyboard-pen ${down ? 'keyboard-pen-down' : ''}`} style={place(at)}>

@@ -6,126 +6,136 @@ function widthAt(width: number, pressure: number): number {
   return width * (0.4 + 0.012 * pressure);
 }
 
-/** Paints the board onto a canvas, smoothly: through the middles between points, with the points as guides. */
+/**
+ * Paints the board, smoothly: through the middles between points, with the points as guides. What is finished
+ * lies on one canvas, painted once and whole; what is still being drawn is painted anew each frame on a second
+ * one above it, because a line that is pieced together shows its seams.
+ */
 export class Painter implements BoardListener {
-  readonly #canvas: HTMLCanvasElement;
-  readonly #context: CanvasRenderingContext2D;
+  readonly #settled: CanvasRenderingContext2D;
+  readonly #live: CanvasRenderingContext2D;
   readonly #model: BoardModel;
+  readonly #growing = new Set<Painted>();
   #colors: string[] = [];
+  #allStale = false;
   #frame = 0;
 
-  constructor(canvas: HTMLCanvasElement, model: BoardModel) {
-    const context = canvas.getContext('2d');
-    if (!context) throw new Error('This browser has no canvas');
-    this.#canvas = canvas;
-    this.#context = context;
+  constructor(settled: HTMLCanvasElement, live: HTMLCanvasElement, model: BoardModel) {
+    this.#settled = contextOf(settled);
+    this.#live = contextOf(live);
     this.#model = model;
     this.readColors();
   }
 
-  /** Fits the canvas to its size on the screen, in the screen's own pixels. */
+  /** Fits the canvases to their size on the screen, in the screen's own pixels. */
   resize(cssWidth: number, pixelRatio: number): void {
     const width = Math.max(1, Math.round(cssWidth * pixelRatio));
-    const height = Math.round((width * boardSize.height) / boardSize.width);
-    if (this.#canvas.width === width && this.#canvas.height === height) return;
-    this.#canvas.width = width;
-    this.#canvas.height = height;
+    if (this.#settled.canvas.width === width) return;
+    for (const { canvas } of [this.#settled, this.#live]) {
+      canvas.width = width;
+      canvas.height = Math.round((width * boardSize.height) / boardSize.width);
+    }
+    // At once and not in the next frame, for resizing has emptied them.
     this.#paintAll();
+    this.#paintLive();
   }
 
   /** To be called when the theme changed: each has its own shades of the palette. */
   readColors(): void {
-    const style = getComputedStyle(this.#canvas);
+    const { canvas } = this.#settled;
     this.#colors = Array.from({ length: colorCount }, (_, index) => {
       // A custom property keeps `light-dark()` as it is written; a colour that is used is resolved.
-      this.#canvas.style.color = `var(--pen-${index})`;
-      return style.color;
+      canvas.style.color = `var(--pen-${index})`;
+      return getComputedStyle(canvas).color;
     });
-    this.#canvas.style.color = '';
+    canvas.style.color = '';
     this.repaint();
   }
 
-  grew(stroke: Painted, from: number): void {
-    this.#prepare(stroke);
-    const first = from / numbersPerPoint;
-    const count = stroke.points.length / numbersPerPoint;
-    if (first === 0) this.#start(stroke);
-    for (let index = Math.max(1, first - 1); index < count - 1; index++) this.#bend(stroke, index);
+  grew(stroke: Painted): void {
+    this.#growing.add(stroke);
+    this.#schedule();
   }
 
   ended(stroke: Painted): void {
-    this.#prepare(stroke);
-    this.#finish(stroke);
+    this.#growing.delete(stroke);
+    this.#paint(this.#settled, stroke);
+    this.#schedule();
   }
 
   repaint(): void {
-    this.#frame ||= requestAnimationFrame(() => this.#paintAll());
+    this.#allStale = true;
+    this.#schedule();
   }
 
   dispose(): void {
     cancelAnimationFrame(this.#frame);
   }
 
+  #schedule(): void {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (this.#allStale) this.#paintAll();
+      this.#paintLive();
+    });
+  }
+
   #paintAll(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
-    this.#context.setTransform(1, 0, 0, 1, 0, 0);
-    this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
-    for (const stroke of this.#model.painted()) {
-      this.grew(stroke, 0);
-      this.#finish(stroke);
-    }
+    this.#allStale = false;
+    const strokes = this.#model.painted();
+    const present = new Set(strokes);
+    for (const stroke of this.#growing) if (!present.has(stroke)) this.#growing.delete(stroke);
+    erase(this.#settled);
+    for (const stroke of strokes) if (!this.#growing.has(stroke)) this.#paint(this.#settled, stroke);
   }
 
-  #prepare({ color }: Painted): void {
-    const scale = this.#canvas.width / boardSize.width;
-    this.#context.setTransform(scale, 0, 0, scale, 0, 0);
-    this.#context.lineCap = 'round';
-    this.#context.lineJoin = 'round';
-    this.#context.strokeStyle = this.#colors[color] ?? '';
+  #paintLive(): void {
+    erase(this.#live);
+    for (const stroke of this.#growing) this.#paint(this.#live, stroke);
   }
 
-  /** A dot, and the straight beginning to the first middle. */
-  #start({ points, width }: Painted): void {
-    const [x, y, pressure] = pointAt(points, 0);
-    const [nextX, nextY] = points.length > numbersPerPoint ? pointAt(points, 1) : [x, y];
-    // A line of no length at all is not painted, not even its round ends.
-    this.#line(x, y, (x + nextX) / 2 + 0.01, (y + nextY) / 2, widthAt(width, pressure));
-  }
-
-  /** The curve from the middle before a point to the middle after it. */
-  #bend({ points, width }: Painted, index: number): void {
-    const [beforeX, beforeY] = pointAt(points, index - 1);
-    const [x, y, pressure] = pointAt(points, index);
-    const [afterX, afterY] = pointAt(points, index + 1);
-    const context = this.#context;
-    context.lineWidth = widthAt(width, pressure);
-    context.beginPath();
-    context.moveTo((beforeX + x) / 2, (beforeY + y) / 2);
-    context.quadraticCurveTo(x, y, (x + afterX) / 2, (y + afterY) / 2);
-    context.stroke();
-  }
-
-  /** The straight end, from the last middle to the last point. */
-  #finish({ points, width }: Painted): void {
-    const last = points.length / numbersPerPoint - 1;
-    if (last < 1) return;
-    const [beforeX, beforeY] = pointAt(points, last - 1);
-    const [x, y, pressure] = pointAt(points, last);
-    this.#line((beforeX + x) / 2, (beforeY + y) / 2, x, y, widthAt(width, pressure));
-  }
-
-  #line(x1: number, y1: number, x2: number, y2: number, width: number): void {
-    const context = this.#context;
-    context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(x1, y1);
-    context.lineTo(x2, y2);
-    context.stroke();
+  #paint(context: CanvasRenderingContext2D, { color, width, points }: Painted): void {
+    const scale = context.canvas.width / boardSize.width;
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.lineCap = 'round';
+    context.lineJoin = 'round';
+    context.strokeStyle = this.#colors[color] ?? '';
+    tracePath(context, points, width);
   }
 }
 
-function pointAt(points: readonly number[], index: number): [x: number, y: number, pressure: number] {
-  const at = index * numbersPerPoint;
-  return [points[at] ?? 0, points[at + 1] ?? 0, points[at + 2] ?? 0];
+function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('This browser has no canvas');
+  return context;
+}
+
+function erase(context: CanvasRenderingContext2D): void {
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+}
+
+/** One path as long as the width stays the same, and another where it changes with the pressure. */
+function tracePath(context: CanvasRenderingContext2D, points: readonly number[], width: number): void {
+  const [firstX = 0, firstY = 0, firstPressure = 0] = points;
+  let [x, y, pressure] = [firstX, firstY, firstPressure];
+  context.lineWidth = widthAt(width, pressure);
+  context.beginPath();
+  context.moveTo(x, y);
+  // A line of no length at all is not painted, not even its round ends.
+  if (points.length === numbersPerPoint) context.lineTo(x + 0.01, y);
+  for (let at = numbersPerPoint; at < points.length; at += numbersPerPoint) {
+    const [nextX = 0, nextY = 0, nextPressure = 0] = points.slice(at, at + numbersPerPoint);
+    const [middleX, middleY] = [(x + nextX) / 2, (y + nextY) / 2];
+    context.quadraticCurveTo(x, y, middleX, middleY);
+    if (nextPressure !== pressure) {
+      context.stroke();
+      context.lineWidth = widthAt(width, nextPressure);
+      context.beginPath();
+      context.moveTo(middleX, middleY);
+    }
+    [x, y, pressure] = [nextX, nextY, nextPressure];
+  }
+  context.lineTo(x, y);
+  context.stroke();
 }

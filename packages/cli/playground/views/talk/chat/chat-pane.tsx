@@ -7,10 +7,11 @@ import { TypingLine } from './typing-line.js';
 
 export function ChatPane({ session }: { readonly session: TalkSession }) {
   const chat = useStore(session.chat);
+  const { phase } = useStore(session.link.state);
   const spoken = useStore(session.spoken);
   return (
     <section class="chat" aria-label="Chat">
-      <PeopleHere people={chat.people} you={chat.you} />
+      <PeopleHere people={phase === 'open' ? chat.people : null} you={chat.you} />
       <MessageLog session={session} />
       <TypingLine people={chat.people} typing={session.typing} />
       <Composer session={session} />

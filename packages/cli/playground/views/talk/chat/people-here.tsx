@@ -4,10 +4,18 @@ import { formatCount, formatList, plural } from '../../../format.js';
 import { ChevronIcon } from '../../../shell/icons.js';
 import { OpenWindowButton } from './open-window.js';
 
+interface Props {
+  /** `null` while there is no connection that could tell. */
+  readonly people: readonly Person[] | null;
+  readonly you: Person | null;
+}
+
 /** Who is here: in one line, which opens to the whole list. */
-export function PeopleHere(props: { readonly people: readonly Person[]; readonly you: Person | null }) {
+export function PeopleHere({ people, you }: Props) {
   const [open, setOpen] = useState(false);
-  const others = props.people.filter(({ id }) => id !== props.you?.id);
+  if (!people || people.length === 0) {
+    return <p class="people people-unknown">Who is here is known once connected</p>;
+  }
   return (
     <div class="people">
       <button
@@ -17,16 +25,16 @@ export function PeopleHere(props: { readonly people: readonly Person[]; readonly
         aria-controls="people-list"
         onClick={() => setOpen(!open)}
       >
-        <span class="people-count numbers">{formatCount(props.people.length)} here</span>
-        <span class="people-names">{summary(others, props.you)}</span>
+        <span class="people-count numbers">{formatCount(people.length)} here</span>
+        <span class="people-names">{summary(people, you)}</span>
         <ChevronIcon />
       </button>
       <div id="people-list" class="people-list" hidden={!open}>
         <ul>
-          {props.people.map(({ id, name }) => (
+          {people.map(({ id, name }) => (
             <li key={id} dir="auto">
               {name}
-              {id === props.you?.id && <span class="people-you"> (you)</span>}
+              {id === you?.id && <span class="people-you"> (you)</span>}
             </li>
           ))}
         </ul>
@@ -36,8 +44,8 @@ export function PeopleHere(props: { readonly people: readonly Person[]; readonly
   );
 }
 
-function summary(others: readonly Person[], you: Person | null): string {
-  if (!you) return '';
+function summary(people: readonly Person[], you: Person | null): string {
+  const others = people.filter(({ id }) => id !== you?.id);
   const named = others.slice(0, 3).map(({ name }) => name);
   const more = others.length - named.length;
   return formatList(['You', ...named, ...(more > 0 ? [plural(more, 'other', 'others')] : [])]);

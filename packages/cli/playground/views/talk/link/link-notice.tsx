@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { plural } from '../../../format.js';
+import { formatCount } from '../../../format.js';
 import { ClosedIcon } from '../../../shell/icons.js';
 import { useStore } from '../../../store.js';
 import { closeMeaning } from './close-codes.js';
@@ -24,7 +24,7 @@ export function LinkNotice({ link }: { readonly link: Link }) {
         disabled={phase === 'connecting'}
         onClick={() => link.connect()}
       >
-        Reconnect now
+        {last.asked ? 'Connect' : 'Reconnect now'}
       </button>
     </section>
   );
@@ -56,9 +56,9 @@ function CloseReason({ last }: { readonly last: Closing }) {
 /** Counts the seconds down; they are not read out one by one. */
 function NextStep({ state }: { readonly state: LinkState }) {
   const seconds = useSecondsUntil(state.retryAt);
-  let text = 'No further attempt by itself.';
-  if (state.phase === 'connecting') text = 'Connecting …';
-  else if (state.retryAt !== null) text = `Next attempt in ${plural(seconds, 'second', 'seconds')}.`;
+  let text = 'No attempt is made by itself.';
+  if (state.phase === 'connecting') text = `Attempt ${state.failures + 1} …`;
+  else if (state.retryAt !== null) text = `Attempt ${state.failures + 1} in ${formatCount(seconds)} s`;
   return <span class="link-notice-next numbers">{text}</span>;
 }
 

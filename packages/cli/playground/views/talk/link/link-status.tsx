@@ -23,26 +23,19 @@ export function LinkStatus({ link }: { readonly link: Link }) {
         {word}
       </span>
       <span class="link-url mono">{link.url}</span>
-      <span class="link-round-trip numbers" title="Round trip: from a message to its answer">
-        <span class="unseen">Round trip: </span>
-        {roundTrip === null ? '–' : formatMilliseconds(roundTrip)}
+      <span class="link-round-trip numbers" title="Round-trip time: from a message to its answer">
+        RTT {roundTrip === null ? '–' : formatMilliseconds(roundTrip)}
       </span>
     </div>
   );
 }
 
-/** Ends the connection, or makes a new one. */
-export function LinkSwitch({ link }: { readonly link: Link }) {
+/** Ends the connection. How to make one again is in the notice that says that there is none. */
+export function DisconnectButton({ link }: { readonly link: Link }) {
   const { phase } = useStore(link.state);
-  const connected = phase === 'open' || phase === 'closing';
   return (
-    <button
-      type="button"
-      class="button link-switch"
-      disabled={phase === 'closing' || phase === 'connecting'}
-      onClick={() => (connected ? link.disconnect() : link.connect())}
-    >
-      {connected ? 'Disconnect' : 'Connect'}
+    <button type="button" class="button" disabled={phase !== 'open'} onClick={() => link.disconnect()}>
+      Disconnect
     </button>
   );
 }

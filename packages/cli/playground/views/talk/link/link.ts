@@ -18,7 +18,10 @@ export interface Closing {
 
 export interface LinkState {
   readonly phase: 'connecting' | 'open' | 'closing' | 'closed';
-  /** How the last connection ended; `null` while one is open, and before the first. */
+  /**
+   * How the last connection ended; `null` while one is open. Attempts that came to nothing do not change it,
+   * except the very first ones.
+   */
   readonly last: Closing | null;
   /** When the next attempt is made, by `performance.now()`; `null` when none is planned. */
   readonly retryAt: number | null;
@@ -155,7 +158,8 @@ export class Link {
     const wasOpen = phase === 'open' || phase === 'closing';
     const good = wasOpen && performance.now() - this.#openedAt > goodAfter;
     const attempt = good ? 0 : failures + 1;
-    const last = { code, reason, asked: this.#asked, wasOpen };
+    const closing = { code, reason, asked: this.#asked, wasOpen };
+    const last = wasOpen ? closing : (this.state.value.last ?? closing);
     const final = this.#asked || code === replacedCode;
     const delay = backoff(attempt);
     if (!final) this.#retry = setTimeout(() => this.connect(), delay);

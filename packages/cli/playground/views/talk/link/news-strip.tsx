@@ -20,13 +20,16 @@ export function NewsStrip({ news }: { readonly news: Store<News | null> }) {
 function NewsItems({ news }: { readonly news: News }) {
   return (
     <ul class="news-items">
-      <li>Server time {formatSeconds(news.time)}</li>
+      <li>
+        <span class="news-minor">Server time </span>
+        {formatSeconds(news.time)}
+      </li>
       <li class="news-minor">up {formatDuration(news.uptime)}</li>
       <li>{plural(news.people, 'person', 'people')}</li>
       <li>{plural(news.said, 'message', 'messages')}</li>
       <li>{plural(news.strokes, 'stroke', 'strokes')}</li>
       <li class="news-minor news-rate">
-        <ToServerIcon /> <span class="unseen">Received by the server: </span>
+        All connections <ToServerIcon /> <span class="unseen">Received by the server: </span>
         {formatCount(news.toServer.messages)} msg/s, {formatRate(news.toServer.bytes)}
       </li>
       <li class="news-minor news-rate">
