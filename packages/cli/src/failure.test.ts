@@ -9,7 +9,9 @@ it('says in words what the operating system says in codes', () => {
 });
 
 it('looks for the cause behind an error', () => {
-  expect(reasonOf(new Error('failed', { cause: withCode('ENOENT') }))).toBe('there is no such file or folder');
+  expect(reasonOf(new Error('failed', { cause: withCode('ENOENT') }))).toBe(
+    'there is no such file or folder',
+  );
 });
 
 it('falls back on the message', () => {

@@ -21,13 +21,18 @@ const causes: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
 };
 
-/** Why something failed, in words where the operating system gives only a code. */
-export function reasonOf(error: unknown): string {
+/** What an error code of the operating system means, if one is behind this error. */
+export function systemReasonOf(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
     const known = causes[codeOf(at)];
     if (known) return known;
   }
-  return error instanceof Error ? error.message : String(error);
+  return undefined;
+}
+
+/** Why something failed, in words where the operating system gives only a code. */
+export function reasonOf(error: unknown): string {
+  return systemReasonOf(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** The failure to listen on an address, with what to try. */

@@ -13,12 +13,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const program = new Command('bothways')
   .description('Two-way communication over WebSocket: a server, a client and a playground.')
   .version(version)
-  .showHelpAfterError('(add --help for the options and an example)')
   .addCommand(playgroundCommand())
   .addCommand(serveCommand())
   .addCommand(connectCommand());
-
-for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {
   await program.parseAsync();

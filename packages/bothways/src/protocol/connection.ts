@@ -133,13 +133,12 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
    */
   fail(error: Error, code: number, reason: string = error.message): void {
     if (this.#mode === DONE) return;
+    const payload = encodeClose(code, reason, this.#platform);
     this.#mode = DONE;
     this.#release();
     this.failure = error;
     this.failureReason = reason;
-    if (this.closeSent === NONE) {
-      this.#sendClose(code, encodeClose(code, reason, this.#platform), 'local');
-    }
+    if (this.closeSent === NONE) this.#sendClose(code, payload, 'local');
     this.#host.onFail(error);
   }
 
@@ -171,7 +170,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     }
     this.#inReceive = false;
     if (this.#mode === PAUSED && offset < chunk.length) {
-      this.#held = this.#platform.view(chunk, offset, chunk.length);
+      const rest = this.#platform.view(chunk, offset, chunk.length);
+      this.#held = this.#held === undefined ? rest : this.#join(rest, this.#held, Infinity);
     }
   }
 
@@ -254,7 +254,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       length = this.#readExtendedLength(bytes, offset + 2, headerLength);
       if (length < 0) return 0;
     }
-    if (!this.#fitsLimit(length)) return 0;
+    if (this.#opcode < Opcode.CLOSE && !this.#fitsLimit(length)) return 0;
     this.#length = length;
     if (!masked) {
       this.#key = undefined;
@@ -310,7 +310,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   /** Whether the message stays within the limit; otherwise the connection is failed, before its payload came. */
   #fitsLimit(length: number): boolean {
-    const before = this.#opcode < Opcode.CLOSE && this.#partial !== undefined ? this.#partial.length : 0;
+    const before = this.#partial === undefined ? 0 : this.#partial.length;
     if (before + length <= this.#maxMessageSize) return true;
     const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
     const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
@@ -336,7 +336,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     const phase = this.#length - this.#remaining;
     const promised = partial.length + this.#remaining;
     this.#remaining -= end - offset;
-    if (!partial.append(chunk, offset, end, this.#key, phase, promised)) {
+    if (!partial.append(chunk, offset, end, this.#key, phase, promised, this.#fin)) {
       this.#refuseText();
       return end;
     }

@@ -32,7 +32,7 @@ export interface RequestInfo {
   readonly method: string;
   /** The request-target: path and query, such as `/live?room=1`. */
   readonly url: string;
-  /** Header fields by lower-case name; repeated fields are joined with `, `. No prototype. */
+  /** Header fields by lower-case name, without prototype; repeated ones are joined with `, ` (Cookie: `; `). */
   readonly headers: Readonly<Record<string, string>>;
   /** The `Origin` header field: who wrote the page that opened this, where a browser did. */
   readonly origin: string | undefined;

@@ -80,7 +80,7 @@ describe('formatRefusal', () => {
     expect(response).toContain('\r\nUpgrade: websocket\r\n');
   });
 
-  it.each(['', 'a', 'é', '€', '😀', '\ud800', 'a\u07ff\u0800\uffff\u{10000}'])(
+  it.each(['', 'a', 'é', '€', '😀', '\ud800', '\x7f', '\x80', '\u07ff\u0800\uffff\u{10000}'])(
     'counts the bytes of %j',
     (body) => {
       const [head, sent] = formatRefusal({ status: 403, reason: 'x' }, body).split('\r\n\r\n');
@@ -101,6 +101,8 @@ describe('formatRefusal', () => {
     [431, 'HTTP/1.1 431 Request Header Fields Too Large'],
     [503, 'HTTP/1.1 503 Service Unavailable'],
     [418, 'HTTP/1.1 418 '],
+    [300, 'HTTP/1.1 300 '],
+    [599, 'HTTP/1.1 599 '],
   ])('has the status line of %d', (status, line) => {
     expect(formatRefusal(new Refusal(status, 'x')).split('\r\n')[0]).toBe(line);
   });

@@ -207,7 +207,7 @@ describe('toHeaderRecord', () => {
   });
 
   it('ignores a name without a value at the end of a list that was cut', () => {
-    expect({ ...toHeaderRecord(['a', 'b', 'c']) }).toEqual({ a: 'b' });
+    expect(Object.entries(toHeaderRecord(['a', 'b', 'c']))).toEqual([['a', 'b']]);
   });
 });
 

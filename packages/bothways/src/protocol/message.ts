@@ -31,7 +31,8 @@ export class PartialMessage<Bytes extends Uint8Array> {
   /**
    * Adds `source[start, end)`, unmasked with `key` where there is one.
    *
-   * @param promised how long the message is at least, by what the headers so far have said.
+   * @param promised how long the message is, by what the headers so far have said.
+   * @param isLast whether no fragment will follow.
    * @returns `false` when the text so far is not UTF-8.
    */
   append(
@@ -41,10 +42,11 @@ export class PartialMessage<Bytes extends Uint8Array> {
     key: number | undefined,
     phase: number,
     promised: number,
+    isLast: boolean,
   ): boolean {
     const from = this.length;
     const to = from + end - start;
-    const bytes = this.#reserve(to, promised);
+    const bytes = this.#reserve(to, promised, isLast);
     bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), from);
     if (key !== undefined) mask(bytes, from, to, key, phase);
     this.length = to;
@@ -59,14 +61,12 @@ export class PartialMessage<Bytes extends Uint8Array> {
     return this.#utf8 === UTF8_START ? this.#platform.decodeUtf8(bytes, 0, this.length) : undefined;
   }
 
-  #reserve(needed: number, promised: number): Bytes {
+  #reserve(needed: number, promised: number, isLast: boolean): Bytes {
     const current = this.#bytes;
     if (current !== undefined && current.length >= needed) return current;
+    const ahead = Math.min(promised, Math.max(MAX_RESERVED_AHEAD, 2 * needed));
     // A message of one frame ends in a buffer of exactly its size; one of fragments has room for the next.
-    const capacity =
-      promised > needed
-        ? Math.min(promised, Math.max(MAX_RESERVED_AHEAD, 2 * needed))
-        : Math.max(MIN_CAPACITY, 2 * needed);
+    const capacity = isLast ? ahead : Math.max(MIN_CAPACITY, 2 * needed, ahead);
     const bytes = this.#platform.allocate(capacity);
     if (current !== undefined) bytes.set(current.subarray(0, this.length));
     this.#bytes = bytes;

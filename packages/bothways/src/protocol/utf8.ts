@@ -20,17 +20,16 @@ const THREE_MORE = (3 << 16) | 0x80bf;
 
 /** Checks `bytes[start, end)` byte by byte, from the state that the bytes before left; returns the new state. */
 export function checkUtf8(bytes: Uint8Array, start: number, end: number, state: Utf8State): Utf8State {
-  for (let at = start; at < end; at++) {
+  for (let at = start; at < end && state !== UTF8_INVALID; at++) {
     const byte = bytes[at]!;
     if (state === UTF8_START) {
       if (byte >= 0x80) state = afterLead(byte);
     } else if (byte < ((state >>> 8) & 0xff) || byte > (state & 0xff)) {
-      return UTF8_INVALID;
+      state = UTF8_INVALID;
     } else {
       const remaining = (state >>> 16) - 1;
       state = remaining === 0 ? UTF8_START : (remaining << 16) | 0x80bf;
     }
-    if (state === UTF8_INVALID) return state;
   }
   return state;
 }

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { connect, HandshakeError, type Connection } from 'bothways';
-import { Failure, reasonOf } from '../failure.js';
+import { connect, HandshakeError, type Connection, type Handlers } from 'bothways';
+import { Failure, reasonOf, systemReasonOf } from '../failure.js';
 import { collect } from '../options.js';
-import { pipeLines } from '../terminal/pipe.js';
+import { LinePipe } from '../terminal/pipe.js';
 import { promptLines } from '../terminal/prompt.js';
 import { escapeControls } from '../terminal/render.js';
 
@@ -39,15 +39,19 @@ function collectHeader(field: string, before: Readonly<Record<string, string>> =
 /** Close codes that mean that both ends were content: normal closure, going away, and no code at all. */
 const contentCodes: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
+/** Milliseconds that a server has to finish what it is saying, after the end of the input. */
+const closeTimeout = 30_000;
+
 async function run(url: string, options: Options): Promise<void> {
-  const socket = await open(url, options);
-  const agreed = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
-  note(`Connected to ${url}${agreed}`);
+  const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
+  const pipe = isInteractive ? undefined : new LinePipe(process.stdin, process.stdout);
+  const socket = await open(url, options, pipe?.handlers);
   const interrupt = (): void => socket.close(1000);
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const agreed = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
+  note(`Connected to ${url}${agreed}`);
 
-  if (process.stdin.isTTY && process.stdout.isTTY) await promptLines(socket, process.stdin, process.stdout);
-  else await pipeLines(socket, process.stdin, process.stdout);
+  await (pipe ? pipe.run(socket) : promptLines(socket, process.stdin, process.stdout));
 
   const { code, reason } = await socket.closed;
   note(`Closed with ${code}${reason === '' ? '' : `: ${escapeControls(reason).replaceAll('\n', ' ')}`}`);
@@ -57,21 +61,26 @@ async function run(url: string, options: Options): Promise<void> {
   process.exitCode = contentCodes.has(code) ? 0 : 1;
 }
 
-async function open(url: string, { header, protocol }: Options): Promise<Connection> {
+async function open(
+  url: string,
+  { header, protocol }: Options,
+  handlers: Handlers<undefined> | undefined,
+): Promise<Connection> {
   try {
-    return await connect(url, { headers: header, protocols: protocol });
+    return await connect(url, { headers: header, protocols: protocol, closeTimeout }, handlers);
   } catch (error) {
     throw new Failure(`Cannot connect to ${url}: ${describe(error)}`);
   }
 }
 
 function describe(error: unknown): string {
+  const system = systemReasonOf(error);
+  if (system) return `${system}. Check the address, and that the server runs.`;
   const reason = reasonOf(error).replace(/\.$/, '');
-  if (error instanceof SyntaxError) return `${reason}. Give a URL such as ws://127.0.0.1:8080/`;
   if (error instanceof HandshakeError && error.status > 0) {
-    return `${reason} (HTTP status ${error.status}). Check the path, and what the server asks for with -H or -p.`;
+    return `${reason}. Check the path, and what the server asks for with -H or -p.`;
   }
-  return `${reason}. Check the address, and that the server runs.`;
+  return `${reason}.`;
 }
 
 function note(text: string): void {

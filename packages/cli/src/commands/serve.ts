@@ -65,8 +65,10 @@ function createListener(dir: string | undefined): RequestListener {
 
 function createHttpServer(listener: RequestListener, { tlsCert, tlsKey }: Options): HttpServer {
   if (tlsCert === undefined && tlsKey === undefined) return createServer(listener);
-  if (tlsCert === undefined) throw new Failure('--tls-key needs the certificate as well: add --tls-cert FILE.');
-  if (tlsKey === undefined) throw new Failure('--tls-cert needs its private key as well: add --tls-key FILE.');
+  if (tlsCert === undefined)
+    throw new Failure('--tls-key needs the certificate as well: add --tls-cert FILE.');
+  if (tlsKey === undefined)
+    throw new Failure('--tls-cert needs its private key as well: add --tls-key FILE.');
   const cert = readPem(tlsCert, 'certificate');
   const key = readPem(tlsKey, 'private key');
   try {

@@ -32,7 +32,10 @@ function refuse(response: ServerResponse, status: number, text: string): void {
  * before it sees the request.
  */
 export function serveFiles(dir: string, options: Options): RequestHandler {
-  const files = sirv(dir, { ...options, onNoMatch: (_request, response) => refuse(response, 404, 'Not found') });
+  const files = sirv(dir, {
+    ...options,
+    onNoMatch: (_request, response) => refuse(response, 404, 'Not found'),
+  });
   return (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -44,7 +47,8 @@ export function serveFiles(dir: string, options: Options): RequestHandler {
       refuse(response, 404, 'Not found');
       return;
     }
-    if (request.headers.range !== undefined && !isPlainRange(request.headers.range)) delete request.headers.range;
+    if (request.headers.range !== undefined && !isPlainRange(request.headers.range))
+      delete request.headers.range;
     // A file that cannot be read after all must end this response and not the process.
     response.once('pipe', (source) => source.once('error', () => response.destroy()));
     files(request, response);

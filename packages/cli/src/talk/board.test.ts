@@ -59,7 +59,11 @@ describe('taking back', () => {
     board.begin('ada', dot('a'));
     board.begin('ada', dot('b'));
     board.begin('eve', dot('c'));
-    expect([board.eraseLast('ada'), board.eraseLast('ada'), board.eraseLast('ada')]).toEqual([2, 1, undefined]);
+    expect([board.eraseLast('ada'), board.eraseLast('ada'), board.eraseLast('ada')]).toEqual([
+      2,
+      1,
+      undefined,
+    ]);
     expect(board.size).toBe(1);
   });
 

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boardSize, cleanName, limits, MessageError, parseClientMessage, parseServerMessage } from './messages.js';
+import {
+  boardSize,
+  cleanName,
+  limits,
+  MessageError,
+  parseClientMessage,
+  parseServerMessage,
+} from './messages.js';
 
 const parse = (message: unknown) => parseClientMessage(JSON.stringify(message));
 const stroke = { type: 'stroke', id: 'a1', color: 2, width: 20, points: [1, 2, 50] };
@@ -78,7 +85,12 @@ describe('what a page may not send', () => {
 
   it('never causes another error than that', () => {
     const types = fc.constantFrom('hello', 'rename', 'say', 'cursor', 'stroke', 'points', 'ping', 'end');
-    const message = fc.tuple(types, fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), fc.jsonValue());
+    const message = fc.tuple(
+      types,
+      fc.dictionary(fc.string(), fc.jsonValue()),
+      fc.jsonValue(),
+      fc.jsonValue(),
+    );
     fc.assert(
       fc.property(message, ([type, fields, name, points]) => {
         const code = closeCode(JSON.stringify({ ...fields, type, name, points }));

@@ -220,7 +220,12 @@ describe('the board', () => {
     expect(eve.all('erased').map(({ seqs }) => seqs)).toEqual([[2]]);
     expect(ada.all('cleared')).toEqual([{ type: 'cleared', cleared: { by: 'Eve', strokes: 1 } }]);
     expect(eve.all('restored')).toEqual([{ type: 'restored', by: 'Ada' }]);
-    expect(eve.all('strokes').at(-1)?.strokes.map(({ seq }) => seq)).toEqual([1]);
+    expect(
+      eve
+        .all('strokes')
+        .at(-1)
+        ?.strokes.map(({ seq }) => seq),
+    ).toEqual([1]);
   });
 
   it('finds nothing wrong with points of a stroke that somebody cleared, and says so at its end', () => {

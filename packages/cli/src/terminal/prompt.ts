@@ -1,11 +1,11 @@
-import { clearLine, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
-import type { ReadStream, WriteStream } from 'node:tty';
+import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import type { Connection } from 'bothways';
 import { renderForTerminal } from './render.js';
 
 /** Talks over a connection line by line in a terminal. Resolves when the connection is closed. */
-export async function promptLines(socket: Connection, input: ReadStream, output: WriteStream): Promise<void> {
-  const prompt = createInterface({ input, output, prompt: '> ', historySize: 200 });
+export async function promptLines(socket: Connection, input: Readable, output: Writable): Promise<void> {
+  const prompt = createInterface({ input, output, terminal: true, prompt: '> ', historySize: 200 });
   prompt.on('line', (line) => {
     if (line !== '') socket.send(line);
     prompt.prompt();
@@ -19,17 +19,16 @@ export async function promptLines(socket: Connection, input: ReadStream, output:
 }
 
 /** Prints a line and puts the line being typed, with its cursor, below it again. */
-function printAbove(prompt: Interface, output: WriteStream, text: string): void {
+function printAbove(prompt: Interface, output: Writable, text: string): void {
   eraseTyped(prompt, output);
   output.write(`${text}\n`);
   prompt.prompt(true);
 }
 
 /** Takes the prompt and what was typed off the screen, on however many rows it stands. */
-function eraseTyped(prompt: Interface, output: WriteStream): void {
+function eraseTyped(prompt: Interface, output: Writable): void {
   const { rows } = prompt.getCursorPos();
   moveCursor(output, 0, -rows);
   cursorTo(output, 0);
-  clearLine(output, 0);
-  output.clearScreenDown();
+  clearScreenDown(output);
 }

@@ -4,7 +4,18 @@ const nameKey = 'bothways.name';
 const windowKey = 'bothways.talk.key';
 
 const manners = ['Amber', 'Brisk', 'Calm', 'Clear', 'Early', 'Keen', 'Quiet', 'Swift', 'Tidal', 'Wry'];
-const birds = ['Avocet', 'Curlew', 'Dunlin', 'Heron', 'Kestrel', 'Lapwing', 'Martin', 'Petrel', 'Swift', 'Tern'];
+const birds = [
+  'Avocet',
+  'Curlew',
+  'Dunlin',
+  'Heron',
+  'Kestrel',
+  'Lapwing',
+  'Martin',
+  'Petrel',
+  'Swift',
+  'Tern',
+];
 
 function pick(words: readonly string[]): string {
   return words[Math.floor(Math.random() * words.length)] ?? '';

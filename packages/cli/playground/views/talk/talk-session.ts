@@ -1,4 +1,10 @@
-import { cleanName, limits, type ClientMessage, type News, type ServerMessage } from '../../../src/talk/messages.js';
+import {
+  cleanName,
+  limits,
+  type ClientMessage,
+  type News,
+  type ServerMessage,
+} from '../../../src/talk/messages.js';
 import { Store } from '../../store.js';
 import { BoardModel } from './board/board-model.js';
 import { Cursors } from './board/cursors.js';

@@ -38,8 +38,8 @@ function Hint() {
     <p class="board-hint" aria-hidden="true">
       <span>Draw with mouse, pen or finger.</span>
       <span class="board-hint-keys">
-        By keyboard: <kbd>↑</kbd> <kbd>↓</kbd> <kbd>←</kbd> <kbd>→</kbd> move, <kbd>Space</kbd> pen down or up,{' '}
-        <kbd>Ctrl</kbd> <kbd>Z</kbd> undo.
+        By keyboard: <kbd>↑</kbd> <kbd>↓</kbd> <kbd>←</kbd> <kbd>→</kbd> move, <kbd>Space</kbd> pen down or
+        up, <kbd>Ctrl</kbd> <kbd>Z</kbd> undo.
       </span>
     </p>
   );

@@ -1,4 +1,9 @@
-import { boardSize, numbersPerPoint, type ClientMessage, type Position } from '../../../../src/talk/messages.js';
+import {
+  boardSize,
+  numbersPerPoint,
+  type ClientMessage,
+  type Position,
+} from '../../../../src/talk/messages.js';
 import { randomMark } from '../identity.js';
 import { isFull, messagesFor, type BoardModel, type Draft } from './board-model.js';
 

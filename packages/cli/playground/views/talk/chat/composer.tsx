@@ -77,12 +77,12 @@ export function Composer({ session }: { readonly session: TalkSession }) {
 
 function Remaining({ left, waiting }: { readonly left: number; readonly waiting: number }) {
   if (waiting > 0) {
-    return <span class="composer-remaining">{plural(waiting, 'message waits', 'messages wait')} already</span>;
+    return (
+      <span class="composer-remaining">{plural(waiting, 'message waits', 'messages wait')} already</span>
+    );
   }
   if (left >= nearlyFull) return null;
-  return (
-    <span class="composer-remaining numbers">{plural(left, 'character', 'characters')} left</span>
-  );
+  return <span class="composer-remaining numbers">{plural(left, 'character', 'characters')} left</span>;
 }
 
 /** Grows with what is written, up to the height that the style sheet allows. */

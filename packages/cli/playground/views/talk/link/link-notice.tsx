@@ -11,19 +11,17 @@ export function LinkNotice({ link }: { readonly link: Link }) {
   const { last, phase } = state;
   if (!last) return null;
   return (
-    <section class={`link-notice ${last.asked ? '' : 'link-notice-bad'}`} aria-label="Why there is no connection">
+    <section
+      class={`link-notice ${last.asked ? '' : 'link-notice-bad'}`}
+      aria-label="Why there is no connection"
+    >
       <ClosedIcon />
       <p class="link-notice-text" role="status">
         <CloseReason last={last} />
         <span>What you write and draw is kept and sent later.</span>
       </p>
       <NextStep state={state} />
-      <button
-        type="button"
-        class="button"
-        disabled={phase === 'connecting'}
-        onClick={() => link.connect()}
-      >
+      <button type="button" class="button" disabled={phase === 'connecting'} onClick={() => link.connect()}>
         {last.asked ? 'Connect' : 'Reconnect now'}
       </button>
     </section>
@@ -34,7 +32,8 @@ function CloseReason({ last }: { readonly last: Closing }) {
   if (last.asked) {
     return (
       <span>
-        <strong>You disconnected</strong> (<span class="mono">{last.code}</span>, {closeMeaning(last.code)}).{' '}
+        <strong>You disconnected</strong> (<span class="mono">{last.code}</span>, {closeMeaning(last.code)}
+        ).{' '}
       </span>
     );
   }

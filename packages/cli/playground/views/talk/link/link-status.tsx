@@ -4,12 +4,13 @@ import { ClosedIcon, ClosingIcon, ConnectingIcon, OpenIcon } from '../../../shel
 import { useStore } from '../../../store.js';
 import type { Link, LinkState } from './link.js';
 
-const phases: Readonly<Record<LinkState['phase'], { readonly word: string; readonly Icon: ComponentType }>> = {
-  connecting: { word: 'Connecting', Icon: ConnectingIcon },
-  open: { word: 'Open', Icon: OpenIcon },
-  closing: { word: 'Closing', Icon: ClosingIcon },
-  closed: { word: 'Closed', Icon: ClosedIcon },
-};
+const phases: Readonly<Record<LinkState['phase'], { readonly word: string; readonly Icon: ComponentType }>> =
+  {
+    connecting: { word: 'Connecting', Icon: ConnectingIcon },
+    open: { word: 'Open', Icon: OpenIcon },
+    closing: { word: 'Closing', Icon: ClosingIcon },
+    closed: { word: 'Closed', Icon: ClosedIcon },
+  };
 
 /** The connection's state with an icon and a word, its address and its round-trip time. */
 export function LinkStatus({ link }: { readonly link: Link }) {

@@ -1,8 +1,4 @@
-import {
-  parseServerMessage,
-  type ClientMessage,
-  type ServerMessage,
-} from '../../../../src/talk/messages.js';
+import { parseServerMessage, type ClientMessage, type ServerMessage } from '../../../../src/talk/messages.js';
 import { Store } from '../../../store.js';
 import { backoff } from './backoff.js';
 import type { Meter } from './meter.js';
@@ -85,7 +81,10 @@ export class Link {
     this.#change({ phase: 'connecting', retryAt: null, roundTrip: null });
     socket.addEventListener('open', () => this.#current(socket) && this.#opened());
     socket.addEventListener('message', ({ data }) => this.#current(socket) && this.#received(data));
-    socket.addEventListener('close', ({ code, reason }) => this.#current(socket) && this.#closed(code, reason));
+    socket.addEventListener(
+      'close',
+      ({ code, reason }) => this.#current(socket) && this.#closed(code, reason),
+    );
   }
 
   /** Closes with 1000 and stays closed until `connect`. */

@@ -1,0 +1,31 @@
+/** Bun's built-in server; this file is run by Bun. */
+import { HOST, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
+
+const { Bun } = globalThis;
+
+const echo = (socket, message) => {
+  socket.send(message);
+};
+const publish = (socket, message) => {
+  const { isSubscribe, from, to } = parseWish(message);
+  if (isSubscribe) {
+    socket.subscribe(TOPIC);
+    socket.send(numberedMessage(0));
+  }
+  for (let number = from; number < to; number++) server.publish(TOPIC, numberedMessage(number));
+};
+
+const server = Bun.serve({
+  hostname: HOST,
+  port: 0,
+  fetch(request, self) {
+    return self.upgrade(request) ? undefined : new Response('Upgrade required', { status: 426 });
+  },
+  websocket: {
+    perMessageDeflate: false,
+    maxPayloadLength: MAX_MESSAGE,
+    backpressureLimit: MAX_MESSAGE,
+    message: mode() === 'echo' ? echo : publish,
+  },
+});
+control({ name: 'bun', version: Bun.version, port: server.port });

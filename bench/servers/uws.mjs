@@ -1,0 +1,43 @@
+/** uWebSockets.js (C++), its native code and not the JavaScript one that its package falls back to. */
+import { createRequire } from 'node:module';
+import {
+  HOST,
+  MAX_MESSAGE,
+  TOPIC,
+  control,
+  mode,
+  numberedMessage,
+  parseWish,
+  unavailable,
+} from './control.mjs';
+
+const require = createRequire(import.meta.url);
+const PACKAGE = '@trufflesuite/uws-js-unofficial';
+const { App, DISABLED, us_socket_local_port: localPort } = require(PACKAGE);
+if (!App.toString().includes('[native code]'))
+  unavailable('there is no native code for this version of Node');
+
+const echo = (socket, message, isBinary) => {
+  socket.send(message, isBinary);
+};
+const publish = (socket, message) => {
+  const { isSubscribe, from, to } = parseWish(Buffer.from(message).toString());
+  if (isSubscribe) {
+    socket.subscribe(TOPIC);
+    socket.send(numberedMessage(0), true);
+  }
+  for (let number = from; number < to; number++) app.publish(TOPIC, numberedMessage(number), true);
+};
+
+const app = App();
+app.ws('/*', {
+  compression: DISABLED,
+  maxPayloadLength: MAX_MESSAGE,
+  maxBackpressure: MAX_MESSAGE,
+  message: mode() === 'echo' ? echo : publish,
+});
+app.listen(HOST, 0, (listening) => {
+  if (!listening) throw new Error('uWebSockets.js cannot listen');
+  const version = require(`${PACKAGE}/package.json`).version.split('-')[0];
+  control({ name: 'uws', version, port: localPort(listening) });
+});

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type Connection } from 'bothways';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand, TestCommand } from '../test-command.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'serve-command-'));
+const certificate = join(dir, 'cert.pem');
+const key = join(dir, 'key.pem');
+
+beforeAll(() => {
+  writeFileSync(join(dir, 'hello.txt'), 'Hello');
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '1'];
+  const files = ['-keyout', key, '-out', certificate];
+  execFileSync('openssl', ['req', '-x509', ...curve, ...names, ...files], { stdio: 'ignore' });
+});
+
+afterAll(() => rmSync(dir, { recursive: true }));
+
+async function next(socket: Connection): Promise<string | Uint8Array | undefined> {
+  for await (const message of socket) return message;
+  return undefined;
+}
+
+describe('serve --echo', () => {
+  it('echoes text and binary messages at every path, beside the files of a folder', async () => {
+    await using command = new TestCommand(['serve', dir, '--echo', '--port', '0']);
+    const address = await command.address();
+    const socket = await connect(`ws://${address}any/path?query=1`);
+    socket.send('Grüße 👋');
+    socket.send(new Uint8Array([0, 255]));
+    socket.close();
+    const echoes: unknown[] = [];
+    for await (const message of socket) echoes.push(message);
+    expect(echoes).toEqual(['Grüße 👋', Buffer.from([0, 255])]);
+    const response = await fetch(`http://${address}hello.txt`);
+    expect(await response.text()).toBe('Hello');
+  });
+
+  it('slows down who does not read, and loses nothing', async () => {
+    await using command = new TestCommand(['serve', '--echo', '--port', '0']);
+    const socket = await connect(`ws://${await command.address()}`);
+    const count = 400;
+    const filler = 'x'.repeat(100_000);
+    const sending = (async () => {
+      for (let n = 0; n < count; n++) if (!socket.send(`${n} ${filler}`)) await socket.ready;
+      socket.close();
+    })();
+    // Reads one message at a time, and only as fast as it asks for them.
+    let expected = 0;
+    for await (const message of socket) {
+      expect(String(message).startsWith(`${expected} x`)).toBe(true);
+      expected++;
+    }
+    await sending;
+    expect(expected).toBe(count);
+  });
+
+  it('refuses messages that are longer than it should take', async () => {
+    await using command = new TestCommand(['serve', '--echo', '--port', '0', '--max-message-size', '10']);
+    const socket = await connect(`ws://${await command.address()}`);
+    socket.send('0123456789');
+    expect(await next(socket)).toBe('0123456789');
+    socket.send('0123456789a');
+    expect((await socket.closed).code).toBe(1009);
+  });
+
+  it('lets pages of the given origins connect, and no others', async () => {
+    const args = ['serve', '--echo', '--port', '0'];
+    const origins = ['--origin', 'https://*.example.com', '--origin', 'http://localhost:*'];
+    await using command = new TestCommand([...args, ...origins]);
+    const url = `ws://${await command.address()}`;
+    for (const origin of ['https://app.example.com', 'http://localhost:5173']) {
+      const socket = await connect(url, { origin });
+      socket.close();
+      await socket.closed;
+    }
+    await expect(connect(url, { origin: 'https://example.org' })).rejects.toMatchObject({ status: 403 });
+  });
+
+  it('speaks https and wss with a certificate', async () => {
+    const tls = ['--tls-cert', certificate, '--tls-key', key];
+    await using command = new TestCommand(['serve', dir, '--echo', '--port', '0', ...tls]);
+    const [address] = await command.says(/https:\/\/\S+/);
+    const { status, stdout } = await runCommand(['connect', address.replace('https:', 'wss:')], 'secret\n', {
+      NODE_EXTRA_CA_CERTS: certificate,
+    });
+    expect([status, stdout]).toEqual([0, 'secret\n']);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('says goodbye with 1001 at %s and ends well', async (signal) => {
+    await using command = new TestCommand(['serve', '--echo', '--port', '0']);
+    const socket = await connect(`ws://${await command.address()}`);
+    command.stop(signal);
+    expect(await socket.closed).toMatchObject({ code: 1001, reason: 'The server is shutting down' });
+    expect(await command.ended()).toBe(0);
+    expect(command.stderr).toBe('');
+  });
+});
+
+describe('what the user can mend is one line and exit status 1', () => {
+  it.each<[string, string[], RegExp]>([
+    [
+      'a folder that is not there',
+      ['serve', '/none/such'],
+      /Cannot serve \/none\/such: there is no such file/,
+    ],
+    ['a file in place of a folder', ['serve', process.execPath], /it is not a folder/],
+    [
+      'a missing certificate',
+      ['serve', '--tls-cert', '/none', '--tls-key', '/none'],
+      /the certificate \/none/,
+    ],
+    ['a certificate without its key', ['serve', '--tls-cert', '/none'], /add --tls-key FILE/],
+    ['a key without its certificate', ['serve', '--tls-key', '/none'], /add --tls-cert FILE/],
+    ['files that are no certificate', ['serve', '--tls-cert', key, '--tls-key', key], /must be in PEM form/],
+    ['an address of another machine', ['serve', '--host', '192.0.2.1'], /this machine has no such address/],
+    ['an origin that is none', ['serve', '--echo', '--origin', 'example'], /origins/],
+    ['a port that is none', ['serve', '--port', '70000'], /whole number from 0 to 65535/],
+    ['an unknown option', ['serve', '--loud'], /unknown option '--loud'/],
+    ['an unknown command', ['serf'], /unknown command 'serf'/],
+  ])('%s', async (_what, args, expected) => {
+    const { status, stdout, stderr } = await runCommand(args);
+    expect(stderr).toMatch(expected);
+    expect(stderr.replace('\n(Did you mean serve?)', '').trimEnd()).not.toContain('\n');
+    expect([status, stdout]).toEqual([1, '']);
+  });
+
+  it('a port that another program has', async () => {
+    await using first = new TestCommand(['serve', '--port', '0']);
+    const port = new URL(`http://${await first.address()}`).port;
+    const { status, stderr } = await runCommand(['serve', '--echo', '--port', port]);
+    expect(stderr).toBe(
+      `bothways: Cannot listen on 127.0.0.1 port ${port}: another program listens there. Choose another port with --port, or --port 0 for any free one.\n`,
+    );
+    expect(status).toBe(1);
+  });
+});
+
+it.each(['playground', 'serve', 'connect'])('%s --help has an example', async (name) => {
+  const { status, stdout } = await runCommand([name, '--help']);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/Examples?:\n {2}\$ bothways/);
+});

@@ -1,0 +1,219 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+import ts from 'typescript';
+import { freePort } from '../peers/start.js';
+import { type Block, type Document, findDocuments, parseDocument, root } from './markdown.js';
+import { Program } from './program.js';
+
+/** Commands that are not run here, and where they are. */
+const COVERED_ELSEWHERE: Readonly<Record<string, string>> = {
+  'npm start': 'it serves until it is interrupted; docs/guide/command.md runs the playground that it starts',
+  'PORT=9000 npm start': 'as npm start',
+  'npm start -- --port 9000': 'as npm start',
+  'npm test': 'it runs this test',
+  'npm test -- utf8': 'it would run tests inside a test',
+  'npm test -- --coverage': 'it would run tests inside a test',
+  'npm run build': 'npm test begins with it',
+  'npm run lint': 'npm test contains it',
+  'npm run typecheck': 'npm test contains it',
+  'npm run format:check': 'npm test contains it',
+  'npm run format': 'it rewrites files',
+  'npm run bench': 'a benchmark is never a test',
+  'npm pack --workspaces': 'test/package packs both packages',
+  'npm install ../bothways/bothways-0.1.0.tgz': 'test/package installs the packed packages',
+  'npm install bothways': 'test/package installs the packed package',
+  'npm install --global @bothways/cli': 'test/package installs the packed package and runs its command',
+};
+
+/** Fences that hold no program. */
+const DRAWINGS = new Set(['text']);
+
+const artifacts = join(root, 'artifacts/docs');
+const command = join(root, 'packages/cli/dist/main.js');
+const documents = findDocuments().filter(({ blocks }) => blocks.some(({ language }) => !DRAWINGS.has(language)));
+
+/** Where a document's blocks run, beside each other, so that one finds the files of another. */
+function folderOf(document: Document): string {
+  return join(artifacts, document.path.replaceAll(/[^A-Za-z0-9]+/g, '-').replace(/-md$/, ''));
+}
+
+function scriptOf(document: Document, block: Block): string {
+  return join(folderOf(document), `line-${block.line}.ts`);
+}
+
+describe('the code blocks of the documentation', () => {
+  beforeAll(() => {
+    if (!existsSync(command)) throw new Error('The packages are not built: run `npm run build`');
+    rmSync(artifacts, { recursive: true, force: true });
+    mkdirSync(join(artifacts, 'bin'), { recursive: true });
+    writeCommand('bothways', `exec "${process.execPath}" "${command}" "$@"`);
+    writeCommand('npx', `[ "$1" = bothways ] || exit 64; shift; exec bothways "$@"`);
+    for (const document of documents) {
+      mkdirSync(folderOf(document), { recursive: true });
+      for (const block of document.blocks) {
+        if (block.language !== 'ts') continue;
+        // As many lines before it as in the document, so that the compiler's messages name the document's line.
+        writeFileSync(scriptOf(document, block), `${'\n'.repeat(block.line - 1)}${block.source}\nexport {};\n`);
+      }
+    }
+  });
+
+  test('are marked as ts, sh or text', () => {
+    const others = findDocuments().flatMap(({ path, blocks }) =>
+      blocks
+        .filter(({ language }) => !['ts', 'sh', 'text'].includes(language))
+        .map(({ line, language }) => `${path}:${line}: "${language}"`),
+    );
+    expect(others).toEqual([]);
+  });
+
+  test('have the types that the sources must have', async () => {
+    const config = { extends: '../../tsconfig.json', include: ['**/*.ts'], exclude: [] };
+    writeFileSync(join(artifacts, 'tsconfig.json'), JSON.stringify(config));
+    const compiler = join(root, 'node_modules/.bin/tsc');
+    const compiled = promisify(execFile)(compiler, ['-p', artifacts], { cwd: root });
+    // The compiler's messages are on its standard output.
+    await compiled.catch((error: { stdout: string }) => expect.fail(error.stdout));
+  });
+
+  test.concurrent.each(documents.map((document) => [document.path, document] as const))(
+    'of %s run and print what they say',
+    async (_, document) => {
+      expect(await run(document)).toEqual([]);
+    },
+    60_000,
+  );
+
+  test('that are not run here are still there', () => {
+    const lines = new Set(findDocuments().flatMap(({ blocks }) => blocks.flatMap((block) => block.source.split('\n'))));
+    expect(Object.keys(COVERED_ELSEWHERE).filter((line) => !lines.has(line))).toEqual([]);
+  });
+});
+
+describe('what runs the code blocks', () => {
+  const complaintsOf = (language: string, source: string): Promise<string[]> => {
+    const document = parseDocument(`made-up-${language}.md`, `\`\`\`${language}\n${source}\n\`\`\``);
+    mkdirSync(folderOf(document), { recursive: true });
+    for (const block of document.blocks) writeFileSync(scriptOf(document, block), block.source);
+    return run(document);
+  };
+
+  test.each([
+    ['prints something else', 'ts', `console.log('one'); // prints two`, /printed/],
+    ['prints what it does not say', 'ts', `console.log('one');`, /printed/],
+    ['does not print what it says', 'ts', `// prints one`, /printed/],
+    ['throws', 'ts', `throw new Error('oh');`, /status 1/],
+    ['writes to standard error', 'ts', `console.error('oh');`, /standard error/],
+    ['has a command that fails', 'sh', `false`, /status 1/],
+    ['has a command that prints something else', 'sh', `echo one\n# prints two`, /printed/],
+  ])('complains about a block that %s', async (_, language, source, complaint) => {
+    const complaints = await complaintsOf(language, source);
+    expect(complaints.join('\n')).toMatch(complaint);
+  });
+
+  test.each([
+    ['ts', `console.log('one'); // prints one`],
+    ['sh', `echo one\n# prints one`],
+  ])('does not complain about a good block of %s', async (language, source) => {
+    expect(await complaintsOf(language, source)).toEqual([]);
+  });
+});
+
+interface Running {
+  readonly where: string;
+  readonly program: Program;
+  readonly printed: readonly string[];
+  readonly noted: readonly string[];
+}
+
+/** Runs a document's blocks in order; what serves goes on until all are done. Returns what is wrong with them. */
+async function run(document: Document): Promise<string[]> {
+  const ports = await freePorts(document);
+  const running: Running[] = [];
+  try {
+    for (const block of document.blocks) {
+      if (DRAWINGS.has(block.language)) continue;
+      const where = `${document.path}:${block.line}`;
+      const source = withPorts(block.source, ports);
+      const program = start(document, block, source);
+      running.push({ where, program, printed: comments(source, 'prints'), noted: comments(source, 'notes') });
+      await program.until('ended or listened', () => program.hasEnded || program.isServing);
+    }
+    const complaints: string[] = [];
+    for (const each of running) complaints.push(...(await judge(each)));
+    return complaints;
+  } finally {
+    await Promise.all(running.map(({ program }) => program[Symbol.asyncDispose]()));
+  }
+}
+
+async function judge({ where, program, printed, noted }: Running): Promise<string[]> {
+  const isDone = (): boolean =>
+    program.hasEnded || (program.isServing && program.lines.length >= printed.length);
+  await program.until(`printed ${printed.length} lines or ended`, isDone);
+  await program[Symbol.asyncDispose]();
+  const { exitStatus = 0, lines, errorLines } = program;
+  const complaints: string[] = [];
+  if (exitStatus !== 0) complaints.push(`${where}: it ended with status ${exitStatus}`);
+  if (lines.join('\n') !== printed.join('\n')) {
+    complaints.push(`${where}: it printed\n${lines.join('\n')}\nand says that it prints\n${printed.join('\n')}`);
+  }
+  if (errorLines.join('\n') !== noted.join('\n')) {
+    complaints.push(`${where}: it wrote to standard error\n${errorLines.join('\n')}`);
+  }
+  return complaints;
+}
+
+function start(document: Document, block: Block, source: string): Program {
+  const name = `${document.path}:${block.line}`;
+  const folder = folderOf(document);
+  if (block.language === 'sh') {
+    const lines = source.split('\n').filter((line) => !Object.hasOwn(COVERED_ELSEWHERE, line));
+    const PATH = [join(artifacts, 'bin'), dirname(process.execPath), process.env['PATH']].join(':');
+    return new Program(name, ['bash', '-euo', 'pipefail', '-c', lines.join('\n')], folder, { PATH });
+  }
+  const options = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
+  const script = scriptOf(document, block).replace(/\.ts$/, '.mjs');
+  writeFileSync(script, ts.transpileModule(source, { compilerOptions: options }).outputText);
+  return new Program(name, [process.execPath, script], folder);
+}
+
+/** What a block says of its output: `// prints ...` of standard output, `# notes ...` of standard error. */
+function comments(source: string, verb: 'prints' | 'notes'): string[] {
+  return source.split('\n').flatMap((line) => {
+    const [, text] = new RegExp(`(?:^|\\s)(?://|#) ${verb} (.*)$`).exec(line) ?? [];
+    return text === undefined ? [] : [text];
+  });
+}
+
+const taken = new Set<number>();
+
+/** A free port for every fixed one of a document. */
+async function freePorts(document: Document): Promise<Map<string, number>> {
+  const ports = new Map<string, number>();
+  for (const { source } of document.blocks) {
+    const pattern = /(?:port: |--port |listen\(|PORT=|\?\? |127\.0\.0\.1:|localhost:)(\d{4,5})\b/g;
+    for (const [, port = ''] of source.matchAll(pattern)) {
+      if (ports.has(port)) continue;
+      let free: number;
+      do free = await freePort();
+      while (taken.has(free));
+      taken.add(free);
+      ports.set(port, free);
+    }
+  }
+  return ports;
+}
+
+function withPorts(source: string, ports: ReadonlyMap<string, number>): string {
+  return source.replaceAll(/\b\d{4,5}\b/g, (number) => String(ports.get(number) ?? number));
+}
+
+function writeCommand(name: string, script: string): void {
+  const file = join(artifacts, 'bin', name);
+  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  chmodSync(file, 0o755);
+}

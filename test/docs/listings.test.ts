@@ -1,0 +1,75 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect, serve } from 'bothways';
+import { describe, expect, test } from 'vitest';
+import { root } from './markdown.js';
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** What a guide lists: the names that stand alone in the first column of its tables. */
+function listedIn(path: string): string[] {
+  return [...read(path).matchAll(/^\| `([\w.]+)` +\|/gm)].map(([, name = '']) => name);
+}
+
+test('the guide lists every error code of the sources, and no other', () => {
+  const folder = join(root, 'packages/bothways/src');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !/\.test\.ts$|(^|\/)test-/.test(file),
+  );
+  const codes = new Set(
+    sources.flatMap((file) => readFileSync(join(folder, file), 'utf8').match(/(?<=')ERR_[A-Z0-9_]+(?=')/g) ?? []),
+  );
+  expect(codes.size).toBeGreaterThan(20);
+  const listed = listedIn('docs/guide/errors.md').filter((name) => name.startsWith('ERR_'));
+  expect(listed.toSorted()).toEqual([...codes].toSorted());
+});
+
+describe('the guide lists every option, and no other,', () => {
+  /** The refusal of an option that does not exist names those that do. */
+  async function optionsOf(call: () => Promise<unknown>): Promise<string[]> {
+    const error = await call().catch((thrown: unknown) => thrown);
+    const [, names = ''] = /its options are (.*)$/.exec((error as Error).message) ?? [];
+    return names.split(', ');
+  }
+
+  const none = { nothing: 0 } as object;
+
+  test('of serve()', async () => {
+    const options = await optionsOf(() => serve(none, {}));
+    expect(options).toContain('maxMessageSize');
+    expect(listedIn('docs/guide/server.md')).toEqual(expect.arrayContaining(options));
+    const unknown = listedIn('docs/guide/server.md').filter((name) => !options.includes(name));
+    expect(unknown).toEqual(OTHERS_OF_THE_SERVER_GUIDE);
+  });
+
+  test('of connect()', async () => {
+    const options = await optionsOf(() => connect('ws://127.0.0.1/', none));
+    expect(options).toContain('maxRedirects');
+    expect(listedIn('docs/guide/client.md').toSorted()).toEqual(options.toSorted());
+  });
+
+  test('of a handler object', async () => {
+    const handlers = await optionsOf(() => serve({}, none));
+    expect(handlers).toContain('drain');
+    expect(OTHERS_OF_THE_SERVER_GUIDE).toEqual(expect.arrayContaining(handlers));
+  });
+});
+
+/** What the server's guide lists beside the options: handlers, and what `close` and `metrics` know. */
+const OTHERS_OF_THE_SERVER_GUIDE = [
+  'open',
+  'message',
+  'drain',
+  'ping',
+  'pong',
+  'close',
+  'error',
+  'code',
+  'reason',
+  'timeout',
+  'stagger',
+  'connections',
+  'pendingHandshakes',
+  'acceptedHandshakes',
+  'closedConnections',
+];

@@ -1,0 +1,12 @@
+// Loaded before a program of the documentation: it tells the test, on file descriptor 3, when the program begins
+// to listen and when it stops.
+import { writeSync } from 'node:fs';
+import { Server } from 'node:net';
+
+const { listen } = Server.prototype;
+
+Server.prototype.listen = function listenAndReport(...args) {
+  this.once('listening', () => writeSync(3, 'listening\n'));
+  this.once('close', () => writeSync(3, 'closed\n'));
+  return listen.apply(this, args);
+};
