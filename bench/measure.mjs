@@ -24,7 +24,7 @@ const WARM_UP = { connections: 500, concurrency: 64, messages: 20 };
 /**
  * @param {import('./rows.mjs').Row} row
  * @param {string[]} wanted names of servers
- * @param {{ rounds: number, idleRounds: number, rampUp: number, window: number, scale: number }} pace
+ * @param {{ rounds: number, idleRounds: number, rampUp: number, window: number, scale: number, profile?: string }} pace
  * @returns {Promise<{ row: object, entries: Map<string, Entry> }>}
  */
 export async function measureRow(row, wanted, pace) {
@@ -46,7 +46,7 @@ async function measureCpu(row, entries, pace) {
   const contenders = [];
   try {
     for (const [name, entry] of entries) {
-      const contender = await start(name, row.kind === 'publish' ? 'publish' : 'echo', entry);
+      const contender = await start(name, row.kind === 'publish' ? 'publish' : 'echo', entry, pace.profile);
       if (contender !== undefined) contenders.push(contender);
     }
     // Round -1 warms up and does not count.
@@ -76,7 +76,7 @@ async function measureIdle(row, entries, pace) {
   for (let round = 0; round < pace.idleRounds; round++) {
     for (const [name, entry] of entries) {
       if (entry.error !== undefined) continue;
-      const contender = await start(name, 'echo', entry);
+      const contender = await start(name, 'echo', entry, pace.profile);
       if (contender === undefined) continue;
       try {
         await ask(contender, 'hold', { ...row.job, connections: FIRST_CONNECTIONS });
@@ -102,7 +102,7 @@ async function residentAfterGc({ server }) {
 
 async function measureMany(row, entries) {
   for (const [name, entry] of entries) {
-    const contender = await start(name, 'echo', entry);
+    const contender = await start(name, 'echo', entry, pace.profile);
     if (contender === undefined) continue;
     try {
       await ask(contender, 'many', WARM_UP);
@@ -126,9 +126,11 @@ function note(entry, answer) {
 }
 
 /** Starts a server and a load generator of its own, so that no peer's load warms or spoils another's. */
-async function start(name, mode, entry) {
+async function start(name, mode, entry, profile) {
   const file = fileURLToPath(new URL(`./servers/${name}.mjs`, import.meta.url));
-  const runtime = name === 'bun' ? [bunPath()] : [process.execPath, '--expose-gc'];
+  const profiler =
+    profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
+  const runtime = name === 'bun' ? [bunPath()] : [process.execPath, '--expose-gc', ...profiler];
   const server = new Child([...runtime, file, mode], serverCpu);
   try {
     const { ready, unavailable } = await server.next();

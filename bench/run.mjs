@@ -1,6 +1,6 @@
 /**
- * The benchmark against peers: `node bench/run.mjs [--quick] [--only REGEX] [--servers a,b] [--write]`. See
- * README.md beside it.
+ * The benchmark against peers: `node bench/run.mjs [--quick] [--only REGEX] [--servers a,b] [--write]
+ * [--profile DIR]`. See README.md beside it.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    profile: { type: 'string' },
     only: { type: 'string', default: '' },
     servers: { type: 'string', default: 'bothways,ws,uws,bun,net' },
   },
@@ -35,7 +36,7 @@ if (rows.length === 0) {
 }
 
 const servers = values.servers.split(',');
-const pace = values.quick ? QUICK : FULL;
+const pace = { ...(values.quick ? QUICK : FULL), profile: values.profile };
 const results = [];
 for (const row of rows) {
   const result = await measureRow(row, servers, pace);

@@ -6,6 +6,8 @@ import { NumberedMessages, OwnMessages, Ring, encodeText } from './frames.mjs';
 
 /** How long what is in flight may take to come back, milliseconds. */
 const PATIENCE = 20_000;
+/** Fewer messages than this make no measurement. */
+const MIN_MESSAGES = 200;
 /** So many connections from one address leave its ephemeral ports, some 28,000, enough for the next job. */
 const PER_ADDRESS = 1_000;
 
@@ -135,12 +137,15 @@ async function openAll(job, count, sourceOf) {
   return clients;
 }
 
-/** Lets the load run in, then counts what happens within the window. */
+/**
+ * Lets the load run in, then counts what happens within the window, which is longer, up to ten times, while too
+ * little happens in it.
+ */
 async function measure({ pid, rampUp, window }, count) {
   await sleep(rampUp);
   const before = snapshot(pid);
   const countBefore = count();
-  await sleep(window);
+  for (let windows = 0; windows < 10 && count() - countBefore < MIN_MESSAGES; windows++) await sleep(window);
   return difference(before, snapshot(pid), count() - countBefore);
 }
 

@@ -10,20 +10,9 @@ import { Program } from './program.js';
 
 /** Commands that are not run here, and where they are. */
 const COVERED_ELSEWHERE: Readonly<Record<string, string>> = {
-  'npm start': 'it serves until it is interrupted; docs/guide/command.md runs the playground that it starts',
-  'PORT=9000 npm start': 'as npm start',
-  'npm start -- --port 9000': 'as npm start',
+  'npm start': 'it installs and builds first; docs/guide/command.md runs the playground that it then starts',
   'npm test': 'it runs this test',
-  'npm test -- utf8': 'it would run tests inside a test',
-  'npm test -- --coverage': 'it would run tests inside a test',
-  'npm run build': 'npm test begins with it',
-  'npm run lint': 'npm test contains it',
-  'npm run typecheck': 'npm test contains it',
-  'npm run format:check': 'npm test contains it',
-  'npm run format': 'it rewrites files',
-  'npm run bench': 'a benchmark is never a test',
-  'npm pack --workspaces': 'test/package packs both packages',
-  'npm install ../bothways/bothways-0.1.0.tgz': 'test/package installs the packed packages',
+  'npm pack --workspaces': 'test/package packs both packages and installs them',
   'npm install bothways': 'test/package installs the packed package',
   'npm install --global @bothways/cli': 'test/package installs the packed package and runs its command',
 };
@@ -33,7 +22,9 @@ const DRAWINGS = new Set(['text']);
 
 const artifacts = join(root, 'artifacts/docs');
 const command = join(root, 'packages/cli/dist/main.js');
-const documents = findDocuments().filter(({ blocks }) => blocks.some(({ language }) => !DRAWINGS.has(language)));
+const documents = findDocuments().filter(({ blocks }) =>
+  blocks.some(({ language }) => !DRAWINGS.has(language)),
+);
 
 /** Where a document's blocks run, beside each other, so that one finds the files of another. */
 function folderOf(document: Document): string {
@@ -56,7 +47,10 @@ describe('the code blocks of the documentation', () => {
       for (const block of document.blocks) {
         if (block.language !== 'ts') continue;
         // As many lines before it as in the document, so that the compiler's messages name the document's line.
-        writeFileSync(scriptOf(document, block), `${'\n'.repeat(block.line - 1)}${block.source}\nexport {};\n`);
+        writeFileSync(
+          scriptOf(document, block),
+          `${'\n'.repeat(block.line - 1)}${block.source}\nexport {};\n`,
+        );
       }
     }
   });
@@ -88,7 +82,9 @@ describe('the code blocks of the documentation', () => {
   );
 
   test('that are not run here are still there', () => {
-    const lines = new Set(findDocuments().flatMap(({ blocks }) => blocks.flatMap((block) => block.source.split('\n'))));
+    const lines = new Set(
+      findDocuments().flatMap(({ blocks }) => blocks.flatMap((block) => block.source.split('\n'))),
+    );
     expect(Object.keys(COVERED_ELSEWHERE).filter((line) => !lines.has(line))).toEqual([]);
   });
 });
@@ -159,7 +155,9 @@ async function judge({ where, program, printed, noted }: Running): Promise<strin
   const complaints: string[] = [];
   if (exitStatus !== 0) complaints.push(`${where}: it ended with status ${exitStatus}`);
   if (lines.join('\n') !== printed.join('\n')) {
-    complaints.push(`${where}: it printed\n${lines.join('\n')}\nand says that it prints\n${printed.join('\n')}`);
+    complaints.push(
+      `${where}: it printed\n${lines.join('\n')}\nand says that it prints\n${printed.join('\n')}`,
+    );
   }
   if (errorLines.join('\n') !== noted.join('\n')) {
     complaints.push(`${where}: it wrote to standard error\n${errorLines.join('\n')}`);
@@ -175,7 +173,11 @@ function start(document: Document, block: Block, source: string): Program {
     const PATH = [join(artifacts, 'bin'), dirname(process.execPath), process.env['PATH']].join(':');
     return new Program(name, ['bash', '-euo', 'pipefail', '-c', lines.join('\n')], folder, { PATH });
   }
-  const options = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true };
+  const options = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+  };
   const script = scriptOf(document, block).replace(/\.ts$/, '.mjs');
   writeFileSync(script, ts.transpileModule(source, { compilerOptions: options }).outputText);
   return new Program(name, [process.execPath, script], folder);

@@ -12,11 +12,12 @@ describe('the links of the documentation', () => {
 
 test('a link to a file or a heading that does not exist is found', () => {
   const text = [
-    '# Title',
-    '[a file](package.json), [no file](nothing.json)',
-    '[a heading](#title), [no heading](#nothing), [elsewhere](https://example.com/nothing)',
+    '[a file](../../package.json), [not that far up](../package.json), [no file](nothing.json)',
+    '[a heading](errors.md#close-codes), [no heading](errors.md#nothing), [elsewhere](https://example.com/)',
   ].join('\n');
-  expect(brokenLinks(parseDocument('test/docs/../../made-up.md', text))).toEqual([
-    'test/docs/../../made-up.md:2: nothing.json',
+  expect(brokenLinks(parseDocument('docs/guide/made-up.md', text))).toEqual([
+    'docs/guide/made-up.md:1: ../package.json',
+    'docs/guide/made-up.md:1: nothing.json',
+    'docs/guide/made-up.md:2: errors.md#nothing',
   ]);
 });

@@ -17,7 +17,9 @@ test('the guide lists every error code of the sources, and no other', () => {
     (file) => file.endsWith('.ts') && !/\.test\.ts$|(^|\/)test-/.test(file),
   );
   const codes = new Set(
-    sources.flatMap((file) => readFileSync(join(folder, file), 'utf8').match(/(?<=')ERR_[A-Z0-9_]+(?=')/g) ?? []),
+    sources.flatMap(
+      (file) => readFileSync(join(folder, file), 'utf8').match(/(?<=')ERR_[A-Z0-9_]+(?=')/g) ?? [],
+    ),
   );
   expect(codes.size).toBeGreaterThan(20);
   const listed = listedIn('docs/guide/errors.md').filter((name) => name.startsWith('ERR_'));

@@ -162,7 +162,7 @@ describe('While accept decides', () => {
     expect(arrived.every((message, index) => message[0] === index && message[65_535] === index)).toBe(true);
   });
 
-  it.each(['reset', 'end'] as const)('the client may vanish by %s', async (how) => {
+  it.each(['reset', 'end'] as const)('the client may vanish by %s', { timeout: 5_000 }, async (how) => {
     const { server, asked } = await startUndecided({ maxConnections: 1 });
     const wire = await asking(server.port);
     const decide = await asked.next();
@@ -172,9 +172,9 @@ describe('While accept decides', () => {
     decide('too late');
     await until(() => server.connections.size === 0 && server.metrics().pendingHandshakes === 0);
     wire.stream.destroy();
-    const next = asking(server.port);
+    const next = await asking(server.port);
     (await asked.next())('yes');
-    expect(await (await next).head()).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await next.head()).toMatch(/^HTTP\/1\.1 101 /);
   });
 
   it('a client that vanished and is refused then ends nothing', async () => {

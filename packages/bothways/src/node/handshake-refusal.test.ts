@@ -36,7 +36,7 @@ const VERSION = 'Sec-WebSocket-Version';
 const PROTOCOL = 'Sec-WebSocket-Protocol';
 const EXTENSIONS = 'Sec-WebSocket-Extensions';
 
-const BAD_FIELDS: readonly (readonly [what: string, fields: Fields, status: number, reason: RegExp | ''])[] = [
+const BAD_FIELDS: readonly (readonly [what: string, fields: Fields, status: number, reason: RegExp])[] = [
   ['an Upgrade to another protocol', { Upgrade: 'h2c' }, 426, /send "Upgrade: websocket"/],
   ['an Upgrade that only begins like websocket', { Upgrade: 'websocket2' }, 426, /send "Upgrade: websocket"/],
   ['no Upgrade', { Upgrade: undefined }, 426, /send "Upgrade: websocket"/],
@@ -71,9 +71,9 @@ const BAD_FIELDS: readonly (readonly [what: string, fields: Fields, status: numb
   ['the opaque origin', { Origin: 'null' }, 403, /origin may not connect/],
   ['the same host at another port', { Origin: 'http://127.0.0.1:1' }, 403, /origin may not connect/],
   ['a body of no known length', { 'Transfer-Encoding': 'gzip' }, 400, /^An opening handshake has no body|^$/],
-  ['a NUL in a field', { [PROTOCOL]: 'a\0b' }, 400, ''],
-  ['a DEL in a field', { [PROTOCOL]: 'a\x7fb' }, 400, ''],
-  ['a line that goes on after a fold', { [PROTOCOL]: 'a,\r\n b' }, 400, ''],
+  ['a NUL in a field', { [PROTOCOL]: 'a\0b' }, 400, /^$/],
+  ['a DEL in a field', { [PROTOCOL]: 'a\x7fb' }, 400, /^$/],
+  ['a line that goes on after a fold', { [PROTOCOL]: 'a,\r\n b' }, 400, /^$/],
   ['a bare LF in a field', { [PROTOCOL]: 'a\nSet-Cookie: b' }, 400, /Sec-WebSocket-Protocol|^$/],
 ];
 
@@ -99,8 +99,7 @@ describe('A handshake that cannot be accepted', () => {
   it.each(BAD_FIELDS)('because of %s gets one response that says why', async (_what, fields, status, reason) => {
     const { status: answered, head, body } = await answerTo(upgradeRequest(fields));
     expect(answered).toBe(status);
-    if (reason === '') expect(body).toBe('');
-    else expect(body).toMatch(reason);
+    expect(body).toMatch(reason);
     expect(body).not.toContain('\n');
     expect(head + body).not.toMatch(/evil|chat|Set-Cookie/);
   });
@@ -175,13 +174,9 @@ describe('What comes behind a refused handshake', () => {
     wire.write(upgradeRequest({ [VERSION]: '8' }));
     await wire.ended;
     // This end stays open on purpose: what is sent reaches nobody in the end.
-    await new Promise<void>((resolve) => {
-      const timer = setInterval(() => wire.write('a'), 50);
-      void wire.gone.then(() => {
-        clearInterval(timer);
-        resolve();
-      });
-    });
+    const timer = setInterval(() => wire.write('a'), 50);
+    await wire.gone;
+    clearInterval(timer);
     expect(wire.error).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) as string });
   });
 });

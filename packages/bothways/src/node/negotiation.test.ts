@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Origins } from '../protocol/origin.js';
 import { Arrivals } from './test-arrivals.js';
 import { join, start, startWatched, wsJoin, wsServe } from './test-server.js';
 import { Wire, upgradeRequest } from './test-wire.js';
@@ -35,7 +36,7 @@ describe('The subprotocol', () => {
         return offered[1];
       },
     });
-    const { socket } = await wsJoinWith(server.url, ['a', 'b', 'c']);
+    const socket = await join(server, { protocols: ['a', 'b', 'c'] });
     expect(socket.protocol).toBe('b');
     expect(await seen.next()).toEqual([['a', 'b', 'c'], '/']);
   });
@@ -65,13 +66,17 @@ describe('The subprotocol', () => {
   });
 });
 
-describe('The origin of a page', () => {
-  const statusFor = async (port: number, origin: string | undefined, host = `127.0.0.1:${port}`) => {
-    const wire = await Wire.connect(port);
-    wire.write(upgradeRequest({ Origin: origin, Host: host }));
-    return Number((await wire.head()).slice(9, 12));
-  };
+async function statusFor(
+  port: number,
+  origin: string | undefined,
+  host = `127.0.0.1:${port}`,
+): Promise<number> {
+  const wire = await Wire.connect(port);
+  wire.write(upgradeRequest({ Origin: origin, Host: host }));
+  return Number((await wire.head()).slice(9, 12));
+}
 
+describe('The origin of a page', () => {
   it('must be that of the server by default', async () => {
     const { port } = await start({});
     expect(await statusFor(port, undefined)).toBe(101);
@@ -95,7 +100,7 @@ describe('The origin of a page', () => {
     [['null'], 'null', 101],
     [[], 'https://a.example', 403],
   ])('with the option %j may be %s: %i', async (origins, origin, status) => {
-    const { port } = await start({ origins });
+    const { port } = await start({ origins: origins as Origins });
     expect(await statusFor(port, origin)).toBe(status);
   });
 
@@ -164,11 +169,3 @@ describe('A connection', () => {
     expect((await opened.next()).extensions).toBe('');
   });
 });
-
-async function wsJoinWith(url: string, protocols: string[]) {
-  const { WebSocket } = await import('ws');
-  const socket = new WebSocket(url, protocols);
-  await new Promise((resolve) => socket.once('open', resolve));
-  const closed = new Promise((resolve) => socket.once('close', resolve));
-  return { socket, closed };
-}

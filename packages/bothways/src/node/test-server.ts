@@ -9,6 +9,7 @@ import type { ConnectionFunction, Handlers } from './handlers.js';
 import type { ServeOptions } from './options.js';
 import { serve, type Server } from './server.js';
 import { Arrivals } from './test-arrivals.js';
+import { WireServer } from './test-wire.js';
 
 export type Socket<State = unknown> = Connection<State, Buffer>;
 
@@ -62,6 +63,15 @@ export async function joinWatched(target: { readonly url: string } | string, opt
   const messages = new Arrivals<string | Buffer>();
   const socket = await join(target, options, { message: (_socket, data) => messages.push(data) });
   return { socket, messages };
+}
+
+/** A client whose server is a wire of the test. */
+export async function joinWire<State = undefined>(options: ConnectOptions = {}, handlers?: Handlers<State>) {
+  const server = await WireServer.listen();
+  const joining = join<State>(server, options, handlers);
+  const wire = await server.next();
+  await wire.answerHandshake();
+  return { wire, socket: await joining };
 }
 
 /** A client of the `ws` package, open, and what it receives: text as a string, bytes as a Buffer. */

@@ -67,7 +67,7 @@ function PaneTabs(props: {
       >
         <TalkIcon />
         <span>
-          Chat
+          Chat{' '}
           {unread > 0 && (
             <span class="talk-unread numbers">
               {unread}

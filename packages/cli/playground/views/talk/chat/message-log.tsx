@@ -22,7 +22,7 @@ export function MessageLog({ session }: { readonly session: TalkSession }) {
         tabIndex={0}
         onScroll={follow}
       >
-        {!said && <EmptyLog />}
+        {!said && <EmptyLog alone={chat.people.length < 2} />}
         <ol class="log-list">
           {chat.entries.map((entry, index) => (
             <EntryLine key={entry.key} entry={entry} before={chat.entries[index - 1]} />
@@ -66,12 +66,18 @@ function useFollowing(box: { readonly current: HTMLDivElement | null }, chat: Ch
   return { atEnd, follow, toEnd };
 }
 
-function EmptyLog() {
+function EmptyLog({ alone }: { readonly alone: boolean }) {
   return (
     <div class="log-empty">
       <p class="log-empty-title">Nobody has written yet</p>
-      <p>Open a second window beside this one: what you write and draw here appears there as you do it.</p>
-      <OpenWindowButton />
+      {alone ? (
+        <>
+          <p>Open a second window beside this one: what you write and draw here appears there as you do it.</p>
+          <OpenWindowButton />
+        </>
+      ) : (
+        <p>Write the first message, or draw: the others see it as you do it.</p>
+      )}
     </div>
   );
 }

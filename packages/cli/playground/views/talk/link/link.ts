@@ -30,6 +30,8 @@ export interface LinkState {
 /** After this long without an answer the connection is taken for dead. */
 const answerTimeout = 10_000;
 const pingInterval = 4000;
+/** The first measurement is made while the page is still busy with itself; another soon puts it right. */
+const secondPingAfter = 800;
 /** A connection that lasted this long was a good one: the next delays start small again. */
 const goodAfter = 5000;
 /** Another connection of this very window took its place; two would chase each other. */
@@ -58,6 +60,7 @@ export class Link {
   #asked = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pinger: ReturnType<typeof setInterval> | undefined;
+  #secondPing: ReturnType<typeof setTimeout> | undefined;
   #pinged: { readonly n: number; readonly at: number } | undefined;
   #pings = 0;
 
@@ -110,15 +113,16 @@ export class Link {
 
   /** To be called once the other side takes pings. */
   startPings(): void {
-    clearInterval(this.#pinger);
+    this.#stopPings();
     this.#pinger = setInterval(() => this.#ping(), pingInterval);
+    this.#secondPing = setTimeout(() => this.#ping(), secondPingAfter);
     this.#ping();
   }
 
   /** Ends for good, for instance because the view is left. */
   dispose(): void {
     clearTimeout(this.#retry);
-    clearInterval(this.#pinger);
+    this.#stopPings();
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close(1001);
@@ -150,8 +154,7 @@ export class Link {
   }
 
   #closed(code: number, reason: string): void {
-    clearInterval(this.#pinger);
-    this.#pinged = undefined;
+    this.#stopPings();
     this.#socket = undefined;
     const { phase, failures } = this.state.value;
     const wasOpen = phase === 'open' || phase === 'closing';
@@ -164,6 +167,12 @@ export class Link {
     if (!final) this.#retry = setTimeout(() => this.connect(), delay);
     const retryAt = final ? null : performance.now() + delay;
     this.#change({ phase: 'closed', last, failures: attempt, retryAt, roundTrip: null });
+  }
+
+  #stopPings(): void {
+    clearInterval(this.#pinger);
+    clearTimeout(this.#secondPing);
+    this.#pinged = undefined;
   }
 
   #ping(): void {

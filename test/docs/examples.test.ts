@@ -1,0 +1,115 @@
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Connection, connect } from 'bothways';
+import ts from 'typescript';
+import { expect, onTestFinished, test } from 'vitest';
+import { root } from './markdown.js';
+import { Program } from './program.js';
+
+const examples = join(root, 'examples');
+const compiled = join(root, 'artifacts/examples');
+
+/** Runs an example until the test has ended, as the JavaScript that it is compiled to. */
+function start(name: string, ...args: string[]): Program {
+  const source = readFileSync(join(examples, name), 'utf8');
+  const options = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+  };
+  const script = join(compiled, `${basename(name, '.ts')}.mjs`);
+  mkdirSync(compiled, { recursive: true });
+  writeFileSync(script, ts.transpileModule(source, { compilerOptions: options }).outputText);
+  return watch(new Program(name, [process.execPath, script, ...args], examples, { PORT: '0' }));
+}
+
+function watch(program: Program): Program {
+  onTestFinished(() => program[Symbol.asyncDispose]());
+  return program;
+}
+
+async function urlOf(program: Program): Promise<string> {
+  const [, url = ''] = await program.line(/^Listening: (.*)$/);
+  return url;
+}
+
+async function open(url: string): Promise<Connection> {
+  const socket = await connect(url);
+  onTestFinished(() => socket.terminate());
+  return socket;
+}
+
+async function receive(socket: Connection): Promise<unknown> {
+  for await (const message of socket) return message;
+  throw new Error('The connection was closed');
+}
+
+test('every example is run by a test', () => {
+  const here = readFileSync(import.meta.filename, 'utf8');
+  const files = readdirSync(examples).filter((file) => file.endsWith('.ts'));
+  expect(files.length).toBeGreaterThan(5);
+  expect(files.filter((file) => !here.includes(`start('${file}'`))).toEqual([]);
+});
+
+test('the client talks to the echo server', async () => {
+  const server = start('echo-server.ts');
+  const client = start('client.ts', await urlOf(server), 'one', 'two');
+  await client.ended();
+  expect(client.exitStatus).toBe(0);
+  expect(client.lines).toEqual(['one', 'two', 'Closed with 1000, by this end']);
+  expect([...client.errorLines, ...server.errorLines]).toEqual([]);
+});
+
+test('the client says why it cannot connect', async () => {
+  const client = start('client.ts', 'ws://127.0.0.1:1/');
+  await client.ended();
+  expect(client.exitStatus).toBe(1);
+  expect(client.errorLines).toEqual([expect.stringMatching(/^ERR_CONNECT: /)]);
+});
+
+test('a newer Node runs an example as it is', async () => {
+  const node = join(root, 'node_modules/node-22/bin/node');
+  const server = watch(new Program('echo-server.ts', [node, 'echo-server.ts'], examples, { PORT: '0' }));
+  const socket = await open(await urlOf(server));
+  socket.send('as it is');
+  expect(await receive(socket)).toBe('as it is');
+});
+
+test('the chat keeps its rooms apart', async () => {
+  const url = await urlOf(start('chat-room.ts'));
+  await expect(open(url)).rejects.toMatchObject({ status: 400, body: 'Connect to /ROOM?name=NAME' });
+  const ada = await open(`${url}kitchen?name=Ada`);
+  expect(await receive(ada)).toBe('Ada is here');
+  const eve = await open(`${url}cellar?name=Eve`);
+  expect(await receive(eve)).toBe('Eve is here');
+  const bob = await open(`${url}kitchen?name=Bob`);
+  expect([await receive(ada), await receive(bob)]).toEqual(['Bob is here', 'Bob is here']);
+  ada.send('Hello');
+  expect(await receive(bob)).toBe('Ada: Hello');
+  bob.close();
+  expect(await receive(ada)).toBe('Bob has left');
+});
+
+test.each([
+  ['express.ts', 'application/x-www-form-urlencoded', 'text=Hello'],
+  ['fastify.ts', 'application/json', '{ "text": "Hello" }'],
+])('%s tells its WebSockets what was posted', async (name, type, body) => {
+  const program = name === 'express.ts' ? start('express.ts') : start('fastify.ts');
+  const url = await urlOf(program);
+  const socket = await open(url);
+  const news = new URL('/news', url.replace('ws:', 'http:'));
+  const { status } = await fetch(news, { method: 'POST', body, headers: { 'Content-Type': type } });
+  expect(status).toBe(204);
+  expect(await receive(socket)).toBe('Hello');
+});
+
+test('the server that heeds backpressure holds little of 64 MiB', async () => {
+  const server = start('backpressure.ts');
+  const socket = await open(await urlOf(server));
+  let bytes = 0;
+  for await (const message of socket) bytes += message.length;
+  expect(bytes).toBe(64 * 1024 * 1024);
+  const [, most] = await server.line(/^At most (\d+) bytes waited$/);
+  // The high-water mark, and the one message that went above it.
+  expect(Number(most)).toBeLessThanOrEqual(64 * 1024 + 16 * 1024 + 4);
+});
