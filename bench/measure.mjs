@@ -100,7 +100,7 @@ async function residentAfterGc({ server }) {
   return residentBytes(server.pid);
 }
 
-async function measureMany(row, entries) {
+async function measureMany(row, entries, pace) {
   for (const [name, entry] of entries) {
     const contender = await start(name, 'echo', entry, pace.profile);
     if (contender === undefined) continue;

@@ -1,6 +1,6 @@
 // A chat with rooms: each room is a topic. Open ws://127.0.0.1:8080/ROOM?name=NAME, for instance twice with
 //
-//     npx bothways connect 'ws://127.0.0.1:8080/kitchen?name=Ada'
+//     node packages/cli/dist/main.js connect 'ws://127.0.0.1:8080/kitchen?name=Ada'
 import { reject, serve } from 'bothways';
 
 const server = await serve(

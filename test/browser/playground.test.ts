@@ -50,7 +50,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(windows.map(async (page) => page.context().close()));
   await server[Symbol.asyncDispose]();
-  expect(complaints).toEqual([]);
+  if (complaints.length > 0) throw new Error(`The pages complained:\n${complaints.join('\n')}`);
 });
 
 /** Opens a window of its own, with nothing remembered, and waits until it is connected. */
@@ -138,6 +138,25 @@ async function photograph(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(screenshots, `talk-${name}.png`) });
 }
 
+/** A window that is covered or minimised. */
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'))`);
+}
+
+async function showsTheBoardInstead(page: Page, other: Page, colorScheme: string): Promise<void> {
+  expect(await board(page).isVisible()).toBe(false);
+  await page.getByRole('button', { name: 'Board' }).tap();
+  await becomesPainted(page, [0.4, 0.35, 0.2, 0.2]);
+  expect(await log(page).isVisible()).toBe(false);
+  await say(other, `Unread in the ${colorScheme}`);
+  await page.getByRole('button', { name: 'Chat 1 unread' }).waitFor();
+  await findsNothingWrong(page);
+  await photograph(page, `phone-board-${colorScheme}`);
+  await page.getByRole('button', { name: 'Chat' }).tap();
+  await hears(page, `Unread in the ${colorScheme}`);
+}
+
 describe('two windows', () => {
   it('see each other come, type, write and go', async () => {
     const ada = await open('Ada');
@@ -168,14 +187,11 @@ describe('two windows', () => {
   it('count in the title what arrives while the window is hidden', async () => {
     const ada = await open('Ada');
     const eve = await open('Eve');
-    const hide = (hidden: boolean): string =>
-      `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
-       document.dispatchEvent(new Event('visibilitychange'))`;
-    await ada.evaluate(hide(true));
+    await hide(ada, true);
     await say(eve, 'Are you there?');
     await say(eve, 'Hello?');
     await expect.poll(async () => ada.title()).toBe('(2) Talk · Bothways');
-    await ada.evaluate(hide(false));
+    await hide(ada, false);
     await expect.poll(async () => ada.title()).toBe('Talk · Bothways');
   });
 
@@ -302,7 +318,8 @@ describe('when the server goes away', () => {
     await eve.getByRole('button', { name: 'Reconnect now' }).click();
 
     const port = at.replace(/\D*$/, '').replace(/^.*:/, '');
-    await using _second = new TestCommand(['playground', '--port', port]);
+    await using second = new TestCommand(['playground', '--port', port]);
+    expect(await second.address()).toBe(at);
     await isOpen(ada);
     await isOpen(eve);
     await hears(eve, 'Meanwhile');
@@ -316,9 +333,10 @@ describe('when the server goes away', () => {
     const ada = await open('Ada');
     await ada.getByRole('button', { name: 'Disconnect' }).click();
     await ada.getByText('You disconnected').waitFor();
-    await ada.getByText('No attempt is made by itself.').waitFor();
+    await ada.getByText('It stays closed until you connect.').waitFor();
     await ada.getByRole('button', { name: 'Connect', exact: true }).click();
     await isOpen(ada);
+    expect(await ada.getByText('You disconnected').count()).toBe(0);
   });
 });
 
@@ -343,19 +361,6 @@ describe('on every screen', () => {
       if (name === 'phone') await showsTheBoardInstead(page, eve, colorScheme);
     }
   });
-
-  async function showsTheBoardInstead(page: Page, other: Page, colorScheme: string): Promise<void> {
-    expect(await board(page).isVisible()).toBe(false);
-    await page.getByRole('button', { name: 'Board' }).tap();
-    await becomesPainted(page, [0.4, 0.35, 0.2, 0.2]);
-    expect(await log(page).isVisible()).toBe(false);
-    await say(other, `Unread in the ${colorScheme}`);
-    await page.getByRole('button', { name: 'Chat 1 unread' }).waitFor();
-    await findsNothingWrong(page);
-    await photograph(page, `phone-board-${colorScheme}`);
-    await page.getByRole('button', { name: 'Chat' }).tap();
-    await hears(page, `Unread in the ${colorScheme}`);
-  }
 
   it('follows the theme of the system, until another one is chosen, which is remembered', async () => {
     const ada = await open('Ada', { colorScheme: 'dark' });

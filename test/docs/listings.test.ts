@@ -11,6 +11,27 @@ function listedIn(path: string): string[] {
   return [...read(path).matchAll(/^\| `([\w.]+)` +\|/gm)].map(([, name = '']) => name);
 }
 
+/** The packages in the first column of a decision's table. */
+function namedIn(path: string): string[] {
+  const rows = read(path).matchAll(/^\| (`[^|]+`) +\|/gm);
+  return [...rows].flatMap(([, cell = '']) => cell.split(', ').map((name) => name.trim().slice(1, -1)));
+}
+
+function dependenciesOf(path: string): string[] {
+  const manifest = JSON.parse(read(path)) as Record<string, Record<string, string> | undefined>;
+  return Object.keys({ ...manifest['dependencies'], ...manifest['devDependencies'] });
+}
+
+/** The refusal of an option that does not exist names those that do. */
+async function optionsOf(call: () => Promise<unknown>): Promise<string[]> {
+  const error = await call().catch((thrown: unknown) => thrown);
+  const [, names = ''] = /its options are (.*)$/.exec((error as Error).message) ?? [];
+  return names.split(', ');
+}
+
+/** An option that does not exist. */
+const none = { nothing: 0 } as object;
+
 test('the guide lists every error code of the sources, and no other', () => {
   const folder = join(root, 'packages/bothways/src');
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
@@ -26,16 +47,20 @@ test('the guide lists every error code of the sources, and no other', () => {
   expect(listed.toSorted()).toEqual([...codes].toSorted());
 });
 
+describe('the decisions name every dependency, and no other,', () => {
+  test('of the toolchain', () => {
+    const named = namedIn('docs/decisions/0004-toolchain.md');
+    expect(named.toSorted()).toEqual(dependenciesOf('package.json').toSorted());
+  });
+
+  test('of the command', () => {
+    const named = namedIn('docs/decisions/0012-libraries-of-the-command.md');
+    const needed = [...dependenciesOf('packages/cli/package.json'), 'vite'];
+    expect(named.toSorted()).toEqual(needed.filter((name) => name !== 'bothways').toSorted());
+  });
+});
+
 describe('the guide lists every option, and no other,', () => {
-  /** The refusal of an option that does not exist names those that do. */
-  async function optionsOf(call: () => Promise<unknown>): Promise<string[]> {
-    const error = await call().catch((thrown: unknown) => thrown);
-    const [, names = ''] = /its options are (.*)$/.exec((error as Error).message) ?? [];
-    return names.split(', ');
-  }
-
-  const none = { nothing: 0 } as object;
-
   test('of serve()', async () => {
     const options = await optionsOf(() => serve(none, {}));
     expect(options).toContain('maxMessageSize');

@@ -50,15 +50,17 @@ test('a program is gone when it has been stopped, also when it does not end on S
   expect(isRunning(peer.pid)).toBe(false);
 });
 
-test('a process that nobody has waited for does not count as running', async () => {
-  // The shell becomes a sleep, which never asks about its ended child: that stays behind as a zombie.
+test('a process that has ended, and that nobody has waited for, does not count as running', async () => {
+  // The shell that has the child becomes another, which never asks about it: it stays behind as a zombie.
   await using peer = start({
     name: 'a shell',
     command: '/bin/sh',
-    args: ['-c', 'true & echo "child $!"; exec sleep 60'],
+    args: ['-c', 'tail -f /dev/null & exec sh -c "echo child $!; exec tail -f /dev/null"'],
     install: 'apt-get install -y dash',
   });
   const child = Number(await peer.line('child PID', (line) => /^child (\d+)$/.exec(line)?.[1]));
+  expect(isRunning(child)).toBe(true);
+  process.kill(child, 'SIGKILL');
   await expect.poll(() => isRunning(child)).toBe(false);
   expect(existsSync(`/proc/${child}`)).toBe(true);
 });

@@ -3,7 +3,7 @@ import type { Socket as TcpSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { ConnectionFunction, Handlers } from './handlers.js';
 import { Arrivals, deferred, settled, turns } from './test-arrivals.js';
-import { join, joinWire, listening, start, startWatched, type Socket } from './test-server.js';
+import { flood, join, joinWire, listening, start, startWatched, type Socket } from './test-server.js';
 import { Wire, clientFrame, closePayload, serverFrame } from './test-wire.js';
 
 const KIB = 1024;
@@ -30,9 +30,7 @@ describe('pause', () => {
     const client = await join(server);
     const socket = await opened.next();
     socket.pause();
-    let count = 1;
-    while (client.send(NUMBERED(count - 1))) count++;
-    expect(await settled(() => client.bufferedAmount)).toBeGreaterThan(64 * KIB);
+    const count = await flood(client, NUMBERED);
     expect(messages.items).toEqual([]);
     socket.resume();
     await client.ready;
@@ -45,9 +43,7 @@ describe('pause', () => {
     const client = await join(server, {}, { message: (_socket, data) => messages.push(data) });
     const socket = await opened.next();
     client.pause();
-    let count = 1;
-    while (socket.send(NUMBERED(count - 1))) count++;
-    expect(await settled(() => socket.bufferedAmount)).toBeGreaterThan(64 * KIB);
+    const count = await flood(socket, NUMBERED);
     expect(messages.items).toEqual([]);
     client.resume();
     await socket.ready;
@@ -129,9 +125,7 @@ describe('A connection that is read by iteration', () => {
       for await (const message of socket) received.push(message);
     });
     const client = await join(server);
-    let count = 1;
-    while (client.send(NUMBERED(count - 1))) count++;
-    expect(await settled(() => client.bufferedAmount)).toBeGreaterThan(64 * KIB);
+    const count = await flood(client, NUMBERED);
     gate.resolve();
     await client.ready;
     client.close();
@@ -190,9 +184,7 @@ describe('A connection that is read by iteration', () => {
     const socket = await opened.next();
     socket.send('first');
     for await (const message of client) if (message === 'first') break;
-    let count = 1;
-    while (socket.send(NUMBERED(count - 1))) count++;
-    expect(await settled(() => socket.bufferedAmount)).toBeGreaterThan(64 * KIB);
+    const count = await flood(socket, NUMBERED);
     const rest: (string | Buffer)[] = [];
     for await (const message of client) if (rest.push(message) === count) break;
     expect(isNumbered(rest)).toBe(true);

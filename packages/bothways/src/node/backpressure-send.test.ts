@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Arrivals, settled, turns, until } from './test-arrivals.js';
-import { join, joinWire, start, startWatched, wsJoin, type Socket } from './test-server.js';
+import { flood, join, joinWire, start, startWatched, wsJoin, type Socket } from './test-server.js';
 import { Wire, clientFrame } from './test-wire.js';
 
 const KIB = 1024;
@@ -42,7 +42,7 @@ describe('A connection whose peer does not read', () => {
         },
       },
     );
-    const count = fill(socket);
+    const count = await flood(socket, () => CHUNK);
     expect(socket.bufferedAmount).toBeGreaterThan(64 * KIB);
     expect(socket.send('one more')).toBe(false);
     await turns(10);
@@ -60,7 +60,7 @@ describe('A connection whose peer does not read', () => {
 
   it('resolves ready for all who wait when the peer has read', async () => {
     const { wire, socket } = await startSlow();
-    const count = fill(socket);
+    const count = await flood(socket, () => CHUNK);
     const amounts: number[] = [];
     const waits = Array.from({ length: 3 }, async () => {
       await socket.ready;
@@ -77,7 +77,7 @@ describe('A connection whose peer does not read', () => {
 
   it('resolves ready when it closes', async () => {
     const { socket } = await startSlow();
-    fill(socket);
+    await flood(socket, () => CHUNK);
     const { ready } = socket;
     socket.terminate();
     await ready;
@@ -88,7 +88,7 @@ describe('A connection whose peer does not read', () => {
   it('calls no drain when it is cut', async () => {
     const calls = new Arrivals<string>();
     const { socket } = await startSlow({}, { drain: () => calls.push('drain'), close: () => calls.push('close') });
-    fill(socket);
+    await flood(socket, () => CHUNK);
     socket.terminate();
     await socket.closed;
     await turns();
@@ -199,7 +199,7 @@ describe('Pings of a peer that does not read', () => {
   it('are answered for the newest only, once it reads again', async () => {
     const pings = new Arrivals<Buffer>();
     const { wire, socket } = await startSlow({}, { ping: (_socket: Socket, payload: Buffer) => pings.push(payload) });
-    const count = fill(socket);
+    const count = await flood(socket, () => CHUNK);
     const before = socket.bufferedAmount;
     for (let index = 0; index < 10_000; index++) wire.write(clientFrame(0x89, `ping ${index}`));
     expect((await pings.take(10_000)).at(-1)!.toString()).toBe('ping 9999');
@@ -236,10 +236,11 @@ describe('A client whose server does not read', () => {
     const drains = new Arrivals<void>();
     const { wire, socket } = await joinWire({}, { drain: () => drains.push() });
     wire.pause();
-    const count = fill(socket);
+    const count = await flood(socket, () => CHUNK);
     const { ready } = socket;
     wire.resume();
     await Promise.all([ready, drains.next()]);
+    expect(socket.bufferedAmount).toBeLessThanOrEqual(64 * KIB);
     await take(wire, count);
   });
 
@@ -257,7 +258,7 @@ describe('A client whose server does not read', () => {
     const slow = await Wire.upgraded(server.port);
     slow.pause();
     const [connection] = server.connections;
-    fill(connection!);
+    await flood(connection!, () => CHUNK);
     const other = await join(server, {}, { message: (socket) => socket.close(4000) });
     other.send('quick');
     expect((await other.closed).code).toBe(4000);

@@ -8,7 +8,7 @@ import { connect, type ConnectOptions } from './connect.js';
 import type { ConnectionFunction, Handlers } from './handlers.js';
 import type { ServeOptions } from './options.js';
 import { serve, type Server } from './server.js';
-import { Arrivals } from './test-arrivals.js';
+import { Arrivals, settled } from './test-arrivals.js';
 import { WireServer } from './test-wire.js';
 
 export type Socket<State = unknown> = Connection<State, Buffer>;
@@ -113,6 +113,24 @@ export async function listening(http: HttpServer = createHttpServer()): Promise<
     http.closeAllConnections();
   });
   return Object.assign(http, { port: (http.address() as AddressInfo).port });
+}
+
+/**
+ * Sends messages until the peer takes no more, and neither does the network between; returns how many.
+ *
+ * @param message makes each of them, from its number.
+ */
+export async function flood(socket: Pick<Socket, "send" | "bufferedAmount">, message: (index: number) => Uint8Array): Promise<number> {
+  let count = 0;
+  for (let bytes = 0; ; ) {
+    for (let isBelow = true; isBelow; count++) {
+      const each = message(count);
+      bytes += each.length;
+      isBelow = socket.send(each);
+    }
+    if (bytes > 1 << 26) throw new Error('Nothing slowed the sender');
+    if ((await settled(() => socket.bufferedAmount, 60)) > 64 * 1024) return count;
+  }
 }
 
 /** The next warning of this process. */

@@ -190,10 +190,10 @@ describe.each(PLATFORMS)('a connection on $name', (platform) => {
       ['2^63 + 1', '7f 80 00 00 00 00 00 00 01'],
       ['2^64 - 1', '7f ff ff ff ff ff ff ff ff'],
     ])('refuses %s with 1002, with the last byte of the length', (_, digits) => {
-      expect(judged(client(), hex(`82 ${digits}`))).toEqual(failed('ERR_LENGTH', 1002));
+      expect(judged(client, hex(`82 ${digits}`))).toEqual(failed('ERR_LENGTH', 1002));
       const masked = hex(`82 ${digits}`);
       masked[1]! |= 0x80;
-      expect(judged(server(), masked)).toEqual(failed('ERR_LENGTH', 1002));
+      expect(judged(server, masked)).toEqual(failed('ERR_LENGTH', 1002));
     });
 
     it.each([
@@ -204,10 +204,10 @@ describe.each(PLATFORMS)('a connection on $name', (platform) => {
       ['2^53 + 1', '7f 00 20 00 00 00 00 00 01'],
       ['2^63 - 1', '7f 7f ff ff ff ff ff ff ff'],
     ])('refuses a promise of %s with 1009 on the header alone, and reserves nothing for it', (_, digits) => {
-      expect(judged(client(), hex(`82 ${digits}`))).toEqual(failed('ERR_MESSAGE_TOO_BIG', 1009));
+      expect(judged(client, hex(`82 ${digits}`))).toEqual(failed('ERR_MESSAGE_TOO_BIG', 1009));
       const masked = hex(`82 ${digits}`);
       masked[1]! |= 0x80;
-      expect(judged(server(), masked)).toEqual(failed('ERR_MESSAGE_TOO_BIG', 1009));
+      expect(judged(server, masked)).toEqual(failed('ERR_MESSAGE_TOO_BIG', 1009));
 
       const counting = countingPlatform(platform);
       const end = open({ role: 'client' }, counting);
@@ -1493,12 +1493,18 @@ function failed(code: string, closeCode: number): string[] {
   return [`write Close ${closeCode}`, `fail ${code}`];
 }
 
-/** Feeds a header byte by byte: nothing may be called before its last byte. */
-function judged(end: End, header: Uint8Array): string[] {
-  for (const byte of header.subarray(0, -1)) end.receive(Uint8Array.of(byte));
-  expect(end.events).toEqual([]);
-  end.receive(header.subarray(-1));
-  return end.events;
+/** What is called over a header: with its last byte and not before, and the same when all comes at once. */
+function judged(openEnd: () => End, header: Uint8Array): string[] {
+  const bytewise = openEnd();
+  for (const byte of header.subarray(0, -1)) bytewise.receive(Uint8Array.of(byte));
+  expect(bytewise.events).toEqual([]);
+  bytewise.receive(header.subarray(-1));
+  for (const rest of [hex(''), pattern(1), pattern(300)]) {
+    const atOnce = openEnd();
+    atOnce.receive(concat([header, rest]));
+    expect(atOnce.events).toEqual(bytewise.events);
+  }
+  return bytewise.events;
 }
 
 /** What RFC 6455 sections 5.2, 5.4 and 5.5 say about a frame that begins with `first`. */

@@ -87,7 +87,7 @@ describe('mask on a big-endian machine', () => {
 function wrongCases(candidate: typeof mask): string[] {
   const wrong: string[] = [];
   for (let length = 0; length <= 140; length++) {
-    for (const start of [0, 1, 2, 3, 5]) {
+    for (const start of [0, 1, 2, 3, 70]) {
       for (let offset = 0; offset < 4; offset++) {
         for (let phase = 0; phase < 4; phase++) {
           const memory = pattern(offset + start + length + 9);

@@ -146,6 +146,8 @@ describe('incompleteTail', () => {
     ['41 e2', 1],
     ['41 e2 82', 2],
     ['41 e2 82 ac', 3],
+    ['e2 80', 2], // the lowest continuation byte
+    ['f0 bf 80', 3],
     ['f0', 1],
     ['f0 9f', 2],
     ['f0 9f 98', 3],

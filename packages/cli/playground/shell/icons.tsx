@@ -88,6 +88,12 @@ export const WindowIcon = () => (
   </Icon>
 );
 
+export const DismissIcon = () => (
+  <Icon size={16}>
+    <path d="M5 5l10 10M15 5L5 15" />
+  </Icon>
+);
+
 export const ChevronIcon = () => (
   <Icon size={16}>
     <path d="M5 8l5 5 5-5" />

@@ -6,6 +6,10 @@ import { runCommand, TestCommand } from '../test-command.js';
 
 const echo: Handlers = { message: (socket, message) => void socket.send(message) };
 
+const sendMuch: Handlers['open'] = (socket) => {
+  for (let n = 0; n < 1000; n++) socket.send(`line ${n}`);
+};
+
 async function listen(handlers: Handlers, options: ServeOptions = {}): Promise<Server> {
   return serve({ port: 0, host: '127.0.0.1', ...options }, handlers);
 }
@@ -85,10 +89,7 @@ describe('connect, in a pipe', () => {
   });
 
   it('ends quietly when nobody reads its output any more', async () => {
-    const open: Handlers['open'] = (socket) => {
-      for (let n = 0; n < 1000; n++) socket.send(`line ${n}`);
-    };
-    await using server = await listen({ ...echo, open });
+    await using server = await listen({ ...echo, open: sendMuch });
     await using command = new TestCommand(['connect', server.url]);
     command.process.stdout.destroy();
     command.process.stdin.write('another\nline\n');

@@ -16,7 +16,7 @@ export class Member<P extends Peer> {
   person: Person | undefined;
   /** Strokes that this connection has yet to be told of; sent as fast as it takes them. */
   readonly owed = new Set<Stroke>();
-  /** A hand on a drawing board sends about 60 messages a second. */
+  /** A finger on the drawing board sends about 60 messages a second, and a person has ten of them. */
   readonly pace: TokenBucket;
   readonly volume: TokenBucket;
   readonly chatter: TokenBucket;
@@ -24,7 +24,7 @@ export class Member<P extends Peer> {
   constructor(peer: P, now: number) {
     this.peer = peer;
     this.since = now;
-    this.pace = new TokenBucket(500, 200, now);
+    this.pace = new TokenBucket(1200, 600, now);
     this.volume = new TokenBucket(2 * 1024 * 1024, 256 * 1024, now);
     this.chatter = new TokenBucket(24, 4, now);
   }

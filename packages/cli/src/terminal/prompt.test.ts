@@ -22,18 +22,23 @@ class TestTerminal {
   }
 }
 
-async function talk(): Promise<
-  { terminal: TestTerminal; near: Connection; far: Connection } & AsyncDisposable
-> {
-  let opened: (socket: Connection) => void = () => {};
-  const arrived = new Promise<Connection>((resolve) => (opened = resolve));
+interface Talk extends AsyncDisposable {
+  readonly terminal: TestTerminal;
+  readonly near: Connection;
+  readonly far: Connection;
+}
+
+/** A connection to a server that echoes; `far` is the server's end of it. */
+async function talk(): Promise<Talk> {
   const server = await serve(
     { port: 0, host: '127.0.0.1' },
-    { open: opened, message: (socket, message) => void socket.send(`echo ${String(message)}`) },
+    { message: (socket, message) => void socket.send(`echo ${String(message)}`) },
   );
   const near = await connect(server.url);
+  const [far] = server.connections;
+  if (!far) throw new Error('The server has no connection');
   const close = async (): Promise<void> => server.close();
-  return { terminal: new TestTerminal(), near, far: await arrived, [Symbol.asyncDispose]: close };
+  return { terminal: new TestTerminal(), near, far, [Symbol.asyncDispose]: close };
 }
 
 it('sends what is typed and shows what comes', async () => {
@@ -61,6 +66,7 @@ it('puts a message above the line that is being typed, and leaves that whole', a
   await terminal.shows('< echo half a line\n');
   far.close(1000);
   await done;
+  expect(await near.closed).toMatchObject({ code: 1000, initiator: 'remote' });
 });
 
 it('does not obey control characters that the peer sends', async () => {
@@ -69,6 +75,7 @@ it('does not obey control characters that the peer sends', async () => {
   const done = promptLines(near, terminal.keys, terminal.screen);
   far.send('\u001B]0;owned\u0007');
   await terminal.shows('< \\e]0;owned\\x07\n');
+  expect(terminal.shown).not.toContain('\u0007');
   far.close(1000);
   await done;
 });

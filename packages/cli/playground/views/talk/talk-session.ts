@@ -136,6 +136,7 @@ export class TalkSession {
       case 'left':
         this.typing.set(message.person.id, false);
         this.cursors.move(message.person.id, null);
+        this.board.endAllOf(message.person.id);
         break;
       case 'news':
         this.news.set(message.news);

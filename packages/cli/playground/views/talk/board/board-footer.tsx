@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Cleared } from '../../../../src/talk/messages.js';
 import { plural } from '../../../format.js';
+import { DismissIcon } from '../../../shell/icons.js';
 import type { TalkSession } from '../talk-session.js';
 import type { BoardSummary } from './board-model.js';
 
@@ -12,14 +13,20 @@ export function BoardFooter(props: { readonly session: TalkSession; readonly sum
     <div class="board-footer">
       {cleared && cleared !== dismissed ? (
         <p class="board-cleared" role="status">
-          <span>
+          <span class="board-cleared-text">
             <bdi>{cleared.by}</bdi> cleared {plural(cleared.strokes, 'stroke', 'strokes')}.
           </span>
           <button type="button" class="button" onClick={() => props.session.restore()}>
             Bring back
           </button>
-          <button type="button" class="button button-plain" onClick={() => setDismissed(cleared)}>
-            Dismiss
+          <button
+            type="button"
+            class="button button-plain button-icon"
+            aria-label="Dismiss"
+            title="Dismiss"
+            onClick={() => setDismissed(cleared)}
+          >
+            <DismissIcon />
           </button>
         </p>
       ) : (

@@ -52,6 +52,8 @@ export class BoardModel {
   you = '';
   readonly #strokes = new Map<number, Stroke>();
   readonly #drafts = new Map<string, Draft>();
+  /** Strokes that somebody else is drawing right now. */
+  readonly #live = new Set<Stroke>();
 
   /** In painting order. */
   painted(): Painted[] {
@@ -122,6 +124,7 @@ export class BoardModel {
 
   beginRemote(stroke: Stroke): void {
     this.#strokes.set(stroke.seq, stroke);
+    this.#live.add(stroke);
     this.listener.grew(stroke);
     this.#summarise();
   }
@@ -131,13 +134,21 @@ export class BoardModel {
     const stroke = this.#strokes.get(seq);
     if (!stroke) return undefined;
     stroke.points.push(...points);
+    // One that came with the whole board was taken for finished, and painted with it.
+    if (!this.#live.has(stroke)) this.listener.repaint();
+    this.#live.add(stroke);
     this.listener.grew(stroke);
     return stroke;
   }
 
   endRemote(seq: number): void {
     const stroke = this.#strokes.get(seq);
-    if (stroke) this.listener.ended(stroke);
+    if (stroke) this.#endLive(stroke);
+  }
+
+  /** Whoever has left draws no further. */
+  endAllOf(from: string): void {
+    for (const stroke of this.#live) if (stroke.from === from) this.#endLive(stroke);
   }
 
   erase(seqs: readonly number[]): void {
@@ -155,7 +166,12 @@ export class BoardModel {
     this.summary.set({ ...this.summary.value, cleared });
   }
 
+  #endLive(stroke: Stroke): void {
+    if (this.#live.delete(stroke) && this.#strokes.has(stroke.seq)) this.listener.ended(stroke);
+  }
+
   #changed(): void {
+    for (const stroke of this.#live) if (this.#strokes.get(stroke.seq) !== stroke) this.#live.delete(stroke);
     this.#summarise();
     this.listener.repaint();
   }

@@ -30,22 +30,24 @@ export function BoardToolbar(props: {
         <button
           type="button"
           class="button"
+          aria-label="Undo"
           disabled={(connected ? summary.own : summary.unconfirmed) === 0}
           title="Take back your last stroke (Ctrl+Z on the board)"
           onClick={() => session.undo()}
         >
           <UndoIcon />
-          Undo
+          <span>Undo</span>
         </button>
         <button
           type="button"
           class="button"
+          aria-label="Clear"
           disabled={summary.strokes === 0 || !connected}
           title="Clear the board for everyone; it can be brought back"
           onClick={() => session.clear()}
         >
           <ClearIcon />
-          Clear
+          <span>Clear</span>
         </button>
       </div>
     </div>

@@ -9,6 +9,8 @@ import { isFull, messagesFor, type BoardModel, type Draft } from './board-model.
 
 /** Bytes that may wait in the browser before points are held back and cursors are skipped. */
 const maxBacklog = 64 * 1024;
+/** Milliseconds between two flushes at least: about 60 a second, however fast the screen is. */
+const flushInterval = 15;
 /** Milliseconds between two positions of a cursor that is not drawing. */
 const cursorInterval = 50;
 
@@ -41,6 +43,7 @@ export class Pen {
   #cursor: Position | null = null;
   #cursorTold: Position | null = null;
   #cursorAt = 0;
+  #flushedAt = 0;
   #frame = 0;
 
   constructor(model: BoardModel, wire: Wire) {
@@ -121,6 +124,11 @@ export class Pen {
   }
 
   #flush(now: number): void {
+    if (now - this.#flushedAt < flushInterval) {
+      this.#schedule();
+      return;
+    }
+    this.#flushedAt = now;
     for (const draft of this.#unsent) {
       if (this.#wire.backlog() > maxBacklog) {
         this.#schedule();

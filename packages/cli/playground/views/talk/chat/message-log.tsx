@@ -72,7 +72,9 @@ function EmptyLog({ alone }: { readonly alone: boolean }) {
       <p class="log-empty-title">Nobody has written yet</p>
       {alone ? (
         <>
-          <p>Open a second window beside this one: what you write and draw here appears there as you do it.</p>
+          <p>
+            Open a second window beside this one: what you write and draw here appears there as you do it.
+          </p>
           <OpenWindowButton />
         </>
       ) : (

@@ -55,7 +55,7 @@ function CloseReason({ last }: { readonly last: Closing }) {
 /** Counts the seconds down; they are not read out one by one. */
 function NextStep({ state }: { readonly state: LinkState }) {
   const seconds = useSecondsUntil(state.retryAt);
-  let text = 'No attempt is made by itself.';
+  let text = 'It stays closed until you connect.';
   if (state.phase === 'connecting') text = `Attempt ${state.failures + 1} …`;
   else if (state.retryAt !== null) text = `Attempt ${state.failures + 1} in ${formatCount(seconds)} s`;
   return <span class="link-notice-next numbers">{text}</span>;

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { Topics } from './topics.js';
+
+function topicsOf(...subscriptions: [topic: string, subscriber: string][]): Topics<string> {
+  const topics = new Topics<string>();
+  for (const [topic, subscriber] of subscriptions) topics.subscribe(topic, subscriber);
+  return topics;
+}
+
+describe('Topics', () => {
+  it('have nobody to begin with', () => {
+    expect([...new Topics<string>().of('a')]).toEqual([]);
+  });
+
+  it('know who subscribed to what, in the order in which they came', () => {
+    const topics = topicsOf(['a', 'y'], ['a', 'x'], ['b', 'x'], ['a', 'z']);
+    expect([...topics.of('a')]).toEqual(['y', 'x', 'z']);
+    expect([...topics.of('b')]).toEqual(['x']);
+    expect([...topics.of('c')]).toEqual([]);
+  });
+
+  it('know each subscriber once', () => {
+    expect([...topicsOf(['a', 'x'], ['a', 'y'], ['a', 'x']).of('a')]).toEqual(['x', 'y']);
+  });
+
+  it('forget who unsubscribed, of that topic only', () => {
+    const topics = topicsOf(['a', 'x'], ['a', 'y'], ['b', 'x']);
+    topics.unsubscribe('a', 'x');
+    expect([...topics.of('a')]).toEqual(['y']);
+    expect([...topics.of('b')]).toEqual(['x']);
+  });
+
+  it('do not mind what was never subscribed', () => {
+    const topics = topicsOf(['a', 'x']);
+    topics.unsubscribe('a', 'y');
+    topics.unsubscribe('b', 'x');
+    expect([...topics.of('a')]).toEqual(['x']);
+  });
+
+  it('can be subscribed to again after the last has gone', () => {
+    const topics = topicsOf(['a', 'x']);
+    topics.unsubscribe('a', 'x');
+    expect([...topics.of('a')]).toEqual([]);
+    topics.subscribe('a', 'y');
+    expect([...topics.of('a')]).toEqual(['y']);
+  });
+
+  it.each(['__proto__', 'constructor', 'toString', ''])('have no names of their own, such as "%s"', (name) => {
+    const topics = new Topics<string>();
+    expect([...topics.of(name)]).toEqual([]);
+    topics.subscribe(name, 'x');
+    expect([...topics.of(name)]).toEqual(['x']);
+  });
+
+  it('keep nothing of a topic that nobody subscribes to any more', () => {
+    const topics = new Topics<string>();
+    const before = [...topics.of('a')];
+    topics.subscribe('a', 'x');
+    const first = topics.of('a');
+    topics.unsubscribe('a', 'x');
+    topics.subscribe('a', 'x');
+    expect(before).toEqual([]);
+    // A list that had been kept would be the same one.
+    expect(topics.of('a')).not.toBe(first);
+  });
+});
