@@ -168,5 +168,5 @@ async function stop({ server, load }) {
 }
 
 function bunPath() {
-  return fileURLToPath(new URL('../node_modules/@oven/bun-linux-x64/bin/bun', import.meta.url));
+  return fileURLToPath(new URL('../test/peers/node_modules/@oven/bun-linux-x64/bin/bun', import.meta.url));
 }

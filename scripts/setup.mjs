@@ -1,6 +1,6 @@
 // What every other script needs first: the npm packages of the lockfile, and for the tests Debian's packages.
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { must, root, run } from './run.mjs';
 
 /** Peers and browsers that the tests talk to, and a file that shows that each is there. */
@@ -13,16 +13,14 @@ const DEBIAN_PACKAGES = {
   openssl: '/usr/bin/openssl',
 };
 
-/** Installs what the lockfile names, unless it is there already. */
+/** Installs what the workspace's lockfile names, unless it is there already. */
 export async function installPackages() {
-  const installed = join(root, 'node_modules/.package-lock.json');
-  if (existsSync(installed) && namesTheSame(installed)) return;
-  console.log('Installing the npm packages ...');
-  await must('npm', ['ci', '--no-audit', '--no-fund']);
+  await installLocked(root);
 }
 
-/** Installs the peers of the tests. */
+/** Installs the peers of the tests: other runtimes from npm, and Debian's packages. */
 export async function installPeers() {
+  await installLocked(join(root, 'test/peers'));
   const missing = Object.keys(DEBIAN_PACKAGES).filter((name) => !existsSync(DEBIAN_PACKAGES[name]));
   if (missing.length === 0) return;
   if (process.getuid() !== 0) {
@@ -37,9 +35,17 @@ export async function installPeers() {
   await must('apt-get', install, quiet);
 }
 
-/** npm writes the versions it installed beside them; the lockfile has the same entries and a few more. */
-function namesTheSame(installed) {
-  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+async function installLocked(folder) {
+  if (isInstalled(folder)) return;
+  console.log(`Installing the npm packages of ${relative(root, folder) || 'the workspace'} ...`);
+  await must('npm', ['ci', '--no-audit', '--no-fund', '--workspaces=false'], { cwd: folder });
+}
+
+/** npm writes what it installed beside it; the lockfile has the same entries and a few more. */
+function isInstalled(folder) {
+  const installed = join(folder, 'node_modules/.package-lock.json');
+  if (!existsSync(installed)) return false;
+  const wanted = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')).packages;
   const present = JSON.parse(readFileSync(installed, 'utf8')).packages;
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith('node_modules/') || entry.link || entry.optional || entry.peer) return true;

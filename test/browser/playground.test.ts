@@ -75,8 +75,8 @@ async function open(name: string, options: BrowserContextOptions = {}, at = addr
   return page;
 }
 
-async function isOpen(page: Page): Promise<void> {
-  await page.getByRole('status').filter({ hasText: 'Connection: Open' }).waitFor();
+async function isOpen(page: Page, timeout = 10_000): Promise<void> {
+  await page.getByRole('status').filter({ hasText: 'Connection: Open' }).waitFor({ timeout });
   await page.getByRole('button', { name: / here / }).waitFor();
 }
 
@@ -320,14 +320,14 @@ describe('when the server goes away', () => {
     const port = at.replace(/\D*$/, '').replace(/^.*:/, '');
     await using second = new TestCommand(['playground', '--port', port]);
     expect(await second.address()).toBe(at);
-    await isOpen(ada);
-    await isOpen(eve);
+    // The longest delay between two attempts is 15 seconds.
+    await Promise.all([isOpen(ada, 20_000), isOpen(eve, 20_000)]);
     await hears(eve, 'Meanwhile');
     await becomesPainted(eve, [0.45, 0.48, 0.1, 0.04]);
     expect(await log(ada).getByText('Meanwhile').count()).toBe(1);
     expect(await message(eve).inputValue()).toBe('Half a sentence');
     await log(ada).getByText('The server started anew').waitFor();
-  });
+  }, 60_000);
 
   it('can be left and come back to by hand', async () => {
     const ada = await open('Ada');

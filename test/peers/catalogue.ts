@@ -33,11 +33,11 @@ const npm = 'npm ci';
 const apt = (name: string) => `apt-get install -y --no-install-recommends ${name}`;
 
 const node = { command: process.execPath, install: npm };
-const node22 = { command: here('../../node_modules/node-22/bin/node'), install: npm };
-const node24 = { command: here('../../node_modules/node-24/bin/node'), install: npm };
-const bun = { command: here('../../node_modules/@oven/bun-linux-x64/bin/bun'), install: npm };
+const node22 = { command: here('./node_modules/node-22/bin/node'), install: npm };
+const node24 = { command: here('./node_modules/node-24/bin/node'), install: npm };
+const bun = { command: here('./node_modules/@oven/bun-linux-x64/bin/bun'), install: npm };
 const deno = {
-  command: here('../../node_modules/@deno/linux-x64-glibc/deno'),
+  command: here('./node_modules/@deno/linux-x64-glibc/deno'),
   install: npm,
   env: { DENO_NO_UPDATE_CHECK: '1' },
 };

@@ -51,16 +51,18 @@ test('a program is gone when it has been stopped, also when it does not end on S
 });
 
 test('a process that has ended, and that nobody has waited for, does not count as running', async () => {
-  // The shell that has the child becomes another, which never asks about it: it stays behind as a zombie.
+  await using directory = await temporaryDirectory();
+  // The shell becomes a tail, which never asks about the shell's child: that stays behind as a zombie.
   await using peer = start({
     name: 'a shell',
     command: '/bin/sh',
-    args: ['-c', 'tail -f /dev/null & exec sh -c "echo child $!; exec tail -f /dev/null"'],
-    install: 'apt-get install -y dash',
+    args: ['-c', 'tail -f /dev/null & echo "child $!" > "$0"; exec tail -f "$0"', `${directory.path}/line`],
+    install: 'apt-get install -y dash coreutils',
   });
   const child = Number(await peer.line('child PID', (line) => /^child (\d+)$/.exec(line)?.[1]));
-  expect(isRunning(child)).toBe(true);
+  const wasRunning = isRunning(child);
   process.kill(child, 'SIGKILL');
+  expect(wasRunning).toBe(true);
   await expect.poll(() => isRunning(child)).toBe(false);
   expect(existsSync(`/proc/${child}`)).toBe(true);
 });

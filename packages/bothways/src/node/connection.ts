@@ -80,6 +80,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   #inbox: Inbox<string | Buffer> | undefined;
   #error: Error | undefined;
   #isTerminated = false;
+  #isLeaving = false;
   #closeInfo: CloseInfo | undefined;
   #closedWaiters: ((info: CloseInfo) => void)[] = NOBODY;
 
@@ -390,9 +391,11 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   /** The connection is closing: from now on the peer has `closeTimeout` to do its part. */
   #leave(): void {
-    if (this.#closeDeadline !== undefined || this.#socket.destroyed) return;
+    if (this.#isLeaving || this.#socket.destroyed) return;
+    this.#isLeaving = true;
     this.#clearDeadlines();
-    this.#closeDeadline = new CloseDeadline(this, this.#owner.limits.closeTimeout);
+    const { closeTimeout } = this.#owner.limits;
+    if (closeTimeout > 0) this.#closeDeadline = new CloseDeadline(this, closeTimeout);
     this.#startReading();
   }
 

@@ -22,8 +22,8 @@ export interface Handlers<State = unknown> {
   /** The connection is gone; see `CloseInfo` for the code, and `socket.closed` for the rest. Called once. */
   close?(socket: Connection<State, Buffer>, code: number, reason: string): Outcome;
   /**
-   * Something failed that is nobody's to catch: another handler, `accept`, or the connection (why is in the
-   * error). Without this handler what other handlers throw becomes a process warning.
+   * Another handler, or `accept`, threw or rejected: nobody else can catch it. Without this handler it becomes a
+   * process warning. Why a connection failed is no error of the application: `closed` says it.
    */
   error?(error: Error, socket: Connection<State, Buffer> | undefined): void;
 }

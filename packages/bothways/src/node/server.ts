@@ -20,6 +20,7 @@ import {
   type Rule,
   type ServeOptions,
 } from './options.js';
+import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 
 /** How a server closes. Times are milliseconds. */
 export interface ServerCloseOptions {
@@ -91,7 +92,7 @@ const TOO_MANY_FROM_ADDRESS = new Refusal(429, 'There are too many connections f
   'Retry-After': '30',
 });
 
-class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<State> {
+class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget {
   readonly role = 'server';
   readonly limits: ConnectionLimits;
   readonly handlers: Handlers<State>;
@@ -119,7 +120,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     } else if (server !== undefined) {
       this.#http = server;
     }
-    this.#http?.on('upgrade', this.#onUpgrade);
+    if (this.#http !== undefined) addUpgradeTarget(this.#http, this);
   }
 
   async listen(): Promise<void> {
@@ -171,6 +172,10 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  isForPath(url: string | undefined): boolean {
+    return this.#acceptor.isForPath(url);
   }
 
   // What the acceptor asks (Gate).
@@ -235,12 +240,6 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     return typeof address === 'object' && address !== null ? address : undefined;
   }
 
-  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Beside other WebSocket endpoints on the same HTTP server, what is not ours is left to them.
-    if (!this.#acceptor.isForPath(request.url) && this.#http!.listenerCount('upgrade') > 1) return;
-    this.#acceptor.accept(request, socket, head);
-  };
-
   #opened(connection: NodeConnection<State>): void {
     const run = this.#run;
     if (run === undefined) {
@@ -275,7 +274,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     clearTimeout(cut);
     clearInterval(told);
     await stopped;
-    http?.off('upgrade', this.#onUpgrade);
+    if (http !== undefined) removeUpgradeTarget(http, this);
   }
 
   /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */

@@ -70,7 +70,7 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
    * Sends one message.
    *
    * MUST take the message whole or not at all, and MUST keep the order. Bytes up to 16 KiB are copied at once;
-   * larger ones may be read until they are sent, so do not change them before `ready`.
+   * larger ones may be read until they are sent, so do not change them before `bufferedAmount` is 0.
    *
    * @returns `true` below the high-water mark; `false` above it (the message was taken: wait for `ready` or
    * `drain` before sending more) and after the connection began to close (the message was not taken).

@@ -152,8 +152,10 @@ describe('the check of a text', () => {
     expect(platform.checked).toEqual([]);
     message.append(text, 31, 63, undefined, 0, 200, true);
     expect(platform.checked).toEqual([32]);
-    message.append(text, 63, 200, undefined, 0, 200, true);
-    expect(platform.checked).toEqual([32, 137]);
+    message.append(text, 63, 94, undefined, 0, 200, true);
+    expect(platform.checked).toEqual([32]);
+    message.append(text, 94, 200, undefined, 0, 200, true);
+    expect(platform.checked).toEqual([32, 106]);
   });
 
   it('leaves a character that may be cut, and the piece that goes on with it, to the byte-wise one', () => {
