@@ -26,6 +26,7 @@ const messages: Readonly<Record<string, readonly [readonly Said[], readonly Said
   'fragments-from-server': [[`!fragment 5 ${said.fragmented}`], [said.fragmented]],
   'ping-from-client': [[], [`pong ${said.ping}`]],
   'ping-from-server': [['!ping'], ['pong are you there?']],
+  'server-speaks-first': [[], ['welcome']],
   'both-directions': [
     [`!flood ${said.count}`, ...numbered('message')],
     [...numbered('message'), ...numbered('flood')],

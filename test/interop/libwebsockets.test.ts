@@ -15,6 +15,8 @@ const cannot: Readonly<Record<string, string>> = {
   'large-binary': binaryBecomesText,
   'fragments-from-client': 'Bothways sends every message in one frame',
   'fragments-from-server': 'libwebsockets-test-server does not send fragments',
+  'server-speaks-first':
+    'lws-mirror-protocol does not speak first, and dumb-increment-protocol waits for its timer',
   'ping-from-server': 'libwebsockets-test-server pings only after minutes of silence',
 };
 const whatwgCannot: typeof cannot = { ...cannot, 'ping-from-client': 'the WHATWG interface cannot ping' };

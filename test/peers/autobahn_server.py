@@ -17,11 +17,14 @@ from twisted.internet import reactor  # noqa: E402
 class ServerTalk(Talk, WebSocketServerProtocol):
     def onConnect(self, request):
         self.path = request.path
-        self.task = loop.create_task(self.serve())
         return SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
+
+    def onOpen(self):
+        self.task = loop.create_task(self.serve())
 
     async def serve(self):
         echo = Echo(self)
+        await echo.open(self.path)
         try:
             while True:
                 await echo.message(await self.receive())

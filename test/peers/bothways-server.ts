@@ -28,6 +28,7 @@ export async function startBothwaysServer(): Promise<BothwaysServer> {
           close: (code, reason) => socket.close(code, reason),
           ping: (payload) => socket.ping(payload),
         });
+        socket.state.open(socket.request.url);
       },
       message: (socket, message) => socket.state?.message(message),
       pong: (socket, payload) => socket.state?.pong(payload.toString()),

@@ -20,6 +20,7 @@ const server = Bun.serve({
         close: (code, reason) => socket.close(code, reason),
         ping: (payload) => void socket.ping(payload),
       });
+      socket.data.echo.open(socket.data.path);
     },
     message: (socket, message) => socket.data.echo.message(message),
     pong: (socket, payload) => socket.data.echo.pong(payload.toString()),

@@ -30,15 +30,16 @@ export interface RunningPeer extends AsyncDisposable {
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const npm = 'npm ci';
+const npmHere = 'npm ci --workspaces=false (in test/peers)';
 const apt = (name: string) => `apt-get install -y --no-install-recommends ${name}`;
 
 const node = { command: process.execPath, install: npm };
-const node22 = { command: here('./node_modules/node-22/bin/node'), install: npm };
-const node24 = { command: here('./node_modules/node-24/bin/node'), install: npm };
-const bun = { command: here('./node_modules/@oven/bun-linux-x64/bin/bun'), install: npm };
+const node22 = { command: here('./node_modules/node-22/bin/node'), install: npmHere };
+const node24 = { command: here('./node_modules/node-24/bin/node'), install: npmHere };
+const bun = { command: here('./node_modules/@oven/bun-linux-x64/bin/bun'), install: npmHere };
 const deno = {
   command: here('./node_modules/@deno/linux-x64-glibc/deno'),
-  install: npm,
+  install: npmHere,
   env: { DENO_NO_UPDATE_CHECK: '1' },
 };
 const denoRun = ['run', '--quiet', '--no-config', '--no-lock', '--no-remote', '--allow-net=127.0.0.1'];

@@ -29,6 +29,7 @@ const conversations = {
   'fragments-from-server': exchange(`!fragment 5 ${said.fragmented}`),
   'ping-from-client': async (talk) => [`pong ${await talk.ping(said.ping)}`],
   'ping-from-server': exchange('!ping'),
+  'server-speaks-first': async (talk) => [await talk.receive()],
   'both-directions': exchangeBothDirections,
   subprotocol: exchange(said.text),
   'close-from-client': exchange(said.text),

@@ -62,6 +62,10 @@ async def ping(talk):
     return ['pong ' + await talk.ping('still there?')]
 
 
+async def listen(talk):
+    return [await talk.receive()]
+
+
 async def exchange_both_directions(talk):
     async def send_all():
         for i in range(COUNT):
@@ -94,6 +98,7 @@ CONVERSATIONS = {
     'fragments-from-server': exchange(f'!fragment 5 {FRAGMENTED}'),
     'ping-from-client': ping,
     'ping-from-server': exchange('!ping'),
+    'server-speaks-first': listen,
     'both-directions': exchange_both_directions,
     'subprotocol': HELLO,
     'close-from-client': HELLO,
@@ -126,6 +131,10 @@ class Echo:
         self.talk = talk
         self.messages = []
         self.tasks = set()
+
+    async def open(self, path):
+        if path.endswith('/server-speaks-first'):
+            await self.talk.send('welcome')
 
     async def message(self, message):
         self.messages.append(message)

@@ -10,12 +10,14 @@ Deno.serve({
     const protocol = chooseProtocol(offered);
     const { socket, response } = Deno.upgradeWebSocket(request, protocol ? { protocol } : {});
     const echo = createEcho(socket);
+    const { pathname } = new URL(request.url);
     socket.binaryType = 'arraybuffer';
+    socket.addEventListener('open', () => echo.open(pathname));
     socket.addEventListener('message', ({ data }) =>
       echo.message(typeof data === 'string' ? data : new Uint8Array(data)),
     );
     socket.addEventListener('close', ({ code, reason }) =>
-      print(echo.transcript(new URL(request.url).pathname, protocol, { code, reason })),
+      print(echo.transcript(pathname, protocol, { code, reason })),
     );
     return response;
   },

@@ -8,6 +8,7 @@ export interface EchoSocket {
 }
 
 export interface Echo {
+  open(path: string): void;
   message(message: string | Uint8Array): void;
   pong(payload: string): void;
   transcript(path: string, protocol: string, close: { code: number; reason: string }): Promise<Transcript>;

@@ -7,7 +7,8 @@ export const subprotocol = 'echo.interop';
 export const chooseProtocol = (offered) => (offered.includes(subprotocol) ? subprotocol : '');
 
 /**
- * The answering end of a conversation: echoes every message and obeys the commands
+ * The answering end of a conversation: says `welcome` if the path ends with /server-speaks-first, echoes every
+ * message, and obeys the commands
  *
  *     !close CODE REASON     close the connection
  *     !fragment COUNT TEXT   answer TEXT in that many frames
@@ -37,6 +38,9 @@ export function createEcho(socket) {
   }
 
   return {
+    open(path) {
+      if (path.endsWith('/server-speaks-first')) socket.send('welcome');
+    },
     message(message) {
       messages.push(message);
       if (typeof message === 'string' && message.startsWith('!')) obey(message);

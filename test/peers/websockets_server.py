@@ -12,6 +12,7 @@ async def serve(socket, path):
     talk = Talk(socket)
     echo = Echo(talk)
     try:
+        await echo.open(path)
         while True:
             await echo.message(await talk.receive())
     except ConnectionClosed:

@@ -18,6 +18,7 @@ server.on('connection', (socket, request) => {
     ping: (payload) => socket.ping(payload),
     sendFragments: (text, count) => sendFragments(socket, text, count),
   });
+  echo.open(request.url);
   socket.on('message', (bytes, isBinary) => echo.message(isBinary ? bytes : decoder.decode(bytes)));
   socket.on('pong', (payload) => echo.pong(payload.toString()));
   socket.on('close', (code, reason) => {

@@ -801,29 +801,6 @@ describe.each(PLATFORMS)('a connection on $name', (platform) => {
       expect(end.events).toEqual(['message "a"', 'message "b"', 'message "c"', 'message "d"']);
     });
 
-    it('keeps the order when more arrives inside the host call that paused', () => {
-      const end = client();
-      end.on('message "a"', () => {
-        end.connection.pause();
-        end.receive('81 01 63');
-      });
-      end.receive('81 01 61 81 01 62');
-      end.connection.resume();
-      expect(end.events).toEqual(['message "a"', 'message "b"', 'message "c"']);
-    });
-
-    it.fails('keeps the order when more arrives inside a host call that paused and resumed', () => {
-      const end = client();
-      end.on('message "a"', () => {
-        end.connection.pause();
-        end.receive('81 01 63');
-        end.connection.resume();
-      });
-      end.receive('81 01 61 81 01 62');
-      end.receive('81 01 64');
-      expect(end.events).toEqual(['message "a"', 'message "b"', 'message "c"', 'message "d"']);
-    });
-
     it('at the end of a read holds nothing back, and what comes later is kept', () => {
       const end = client();
       end.on('message "a"', () => end.connection.pause());

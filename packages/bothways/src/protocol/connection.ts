@@ -75,6 +75,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   initiator: Initiator = 'network';
   /** Why the connection was failed. */
   failure: Error | undefined;
+  /** What the peer was told about it. */
   failureReason = '';
 
   readonly #host: ConnectionHost<Bytes>;
@@ -142,7 +143,10 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.#host.onFail(error);
   }
 
-  /** Stops calling the host, in the middle of a read if need be; what has arrived is kept. */
+  /**
+   * Stops calling the host, in the middle of a read if need be. What has arrived is kept, and what still comes is
+   * added to it, without a limit: stop the transport as well.
+   */
   pause(): void {
     if (this.#mode === READING) this.#mode = PAUSED;
   }
@@ -157,7 +161,10 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.receive(held);
   }
 
-  /** Takes what came from the transport, in any pieces. The bytes belong to the connection from now on. */
+  /**
+   * Takes what came from the transport, in any pieces. The bytes belong to the connection from now on. It must not
+   * be called from within a call to the host.
+   */
   receive(chunk: Uint8Array): void {
     if (this.#mode !== READING) {
       if (this.#mode === PAUSED) this.#held = this.#join(this.#held, chunk, Infinity);
@@ -170,8 +177,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     }
     this.#inReceive = false;
     if (this.#mode === PAUSED && offset < chunk.length) {
-      const rest = this.#platform.view(chunk, offset, chunk.length);
-      this.#held = this.#held === undefined ? rest : this.#join(rest, this.#held, Infinity);
+      this.#held = this.#platform.view(chunk, offset, chunk.length);
     }
   }
 

@@ -5,7 +5,7 @@
 export interface Platform<Bytes extends Uint8Array = Uint8Array> {
   /** Whether the bytes are valid UTF-8. */
   isUtf8(bytes: Uint8Array): boolean;
-  /** The text of `bytes[start, end)`, or `undefined` when they are not valid UTF-8. */
+  /** The text of `bytes[start, end)`, or `undefined` when they are not valid UTF-8. A byte order mark stays. */
   decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined;
   /** The UTF-8 of `text`; a lone surrogate becomes U+FFFD. */
   encodeUtf8(text: string): Uint8Array;
