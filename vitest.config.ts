@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['packages/*/{src,playground}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // A test that is left switched on alone, or off, must not pass unseen.

@@ -24,7 +24,7 @@ const WARM_UP = { connections: 500, concurrency: 64, messages: 20 };
 /**
  * @param {import('./rows.mjs').Row} row
  * @param {string[]} wanted names of servers
- * @param {{ rounds: number, idleRounds: number, rampUp: number, window: number, scale: number, profile?: string }} pace
+ * @param {{ rounds: number, freshRounds: number, rampUp: number, window: number, scale: number, profile?: string }} pace
  * @returns {Promise<{ row: object, entries: Map<string, Entry> }>}
  */
 export async function measureRow(row, wanted, pace) {
@@ -73,7 +73,7 @@ async function takeTurn(row, contender, pace, counts) {
  */
 async function measureIdle(row, entries, pace) {
   const { connections } = row.job;
-  for (let round = 0; round < pace.idleRounds; round++) {
+  for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
       if (entry.error !== undefined) continue;
       const contender = await start(name, 'echo', entry, pace.profile);
@@ -101,17 +101,26 @@ async function residentAfterGc({ server }) {
 }
 
 async function measureMany(row, entries, pace) {
-  for (const [name, entry] of entries) {
-    const contender = await start(name, 'echo', entry, pace.profile);
-    if (contender === undefined) continue;
-    try {
-      await ask(contender, 'many', WARM_UP);
-      const answer = await ask(contender, 'many', row.job);
-      note(entry, answer);
-      const { lost = row.job.connections * row.job.messages, files, resident, stillOpen, messages } = answer;
-      entry.extra = { lost, files, resident, stillOpen, messages };
-    } finally {
-      await stop(contender);
+  for (let round = 0; round < pace.freshRounds; round++) {
+    for (const [name, entry] of entries) {
+      if (entry.error !== undefined) continue;
+      const contender = await start(name, 'echo', entry, pace.profile);
+      if (contender === undefined) continue;
+      try {
+        await ask(contender, 'many', WARM_UP);
+        const answer = await ask(contender, 'many', row.job);
+        note(entry, answer);
+        const {
+          lost = row.job.connections * row.job.messages,
+          files,
+          resident,
+          stillOpen,
+          messages,
+        } = answer;
+        entry.extra = { lost, files, resident, stillOpen, messages };
+      } finally {
+        await stop(contender);
+      }
     }
   }
 }

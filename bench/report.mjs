@@ -57,7 +57,7 @@ export function toTerminal(results) {
   );
   for (const { entries, row } of results) {
     const cells = peers.map((name) =>
-      (ratioOf(entries, reference, name)?.middle.toFixed(2) ?? '').padStart(10),
+      (ratioOf(entries, reference, name)?.middle.toFixed(2) ?? '–').padStart(10),
     );
     lines.push(row.name.padEnd(width + 10) + cells.join(''));
   }
@@ -81,7 +81,7 @@ export function toMarkdown(results, isQuick) {
     row.name,
     ...peers.map((name) => {
       const ratio = ratioOf(entries, reference, name);
-      return ratio === undefined ? '' : ratioText(ratio);
+      return ratio === undefined ? '–' : ratioText(ratio);
     }),
   ]);
   const columns = names.map((name) => TITLES[name]);
@@ -92,6 +92,7 @@ Written by \`npm run bench -- --write${isQuick ? ' --quick' : ''}\` on ${new Dat
 
 - **Machine**: ${cpuModel()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux; Node ${process.versions.node}.
 - **Versions**: ${versions(names, results)}.
+- **Quiet**: something else had these processors for ${percent(median(results.map(({ entries }) => disturbance(entries))))} of the time (median of the rows).
 
 ## What each message costs the server
 
@@ -208,7 +209,7 @@ function percent(share) {
 }
 
 function figure(row, value) {
-  if (value === undefined) return '';
+  if (value === undefined) return '–';
   if (row.kind === 'idle' || value >= 1000) return count(value);
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

@@ -8,8 +8,8 @@ import { measureRow } from './measure.mjs';
 import { describeRow, toMarkdown, toTerminal } from './report.mjs';
 import { ROWS } from './rows.mjs';
 
-const FULL = { rounds: 5, rampUp: 250, window: 1000, idleRounds: 3, scale: 1 };
-const QUICK = { rounds: 3, rampUp: 120, window: 300, idleRounds: 1, scale: 0.4 };
+const FULL = { rounds: 5, rampUp: 250, window: 1000, freshRounds: 3, scale: 1 };
+const QUICK = { rounds: 3, rampUp: 120, window: 300, freshRounds: 1, scale: 0.4 };
 
 const { values } = parseArgs({
   options: {

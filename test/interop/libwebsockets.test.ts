@@ -15,8 +15,6 @@ const cannot: Readonly<Record<string, string>> = {
   'large-binary': binaryBecomesText,
   'fragments-from-client': 'Bothways sends every message in one frame',
   'fragments-from-server': 'libwebsockets-test-server does not send fragments',
-  'server-speaks-first':
-    'lws-mirror-protocol does not speak first, and dumb-increment-protocol waits for its timer',
   'ping-from-server': 'libwebsockets-test-server pings only after minutes of silence',
 };
 const whatwgCannot: typeof cannot = { ...cannot, 'ping-from-client': 'the WHATWG interface cannot ping' };
@@ -32,6 +30,7 @@ const conversations: Readonly<Record<string, Conversation>> = {
   unicode: reflect([said.unicode]),
   'ping-from-client': ping,
   'both-directions': reflect(lines),
+  'server-speaks-first': listen,
   subprotocol: reflect([said.text], { protocols: ['unknown.interop', mirror] }),
   'close-from-client': reflect([said.text], { code: 4001, reason: said.farewell }),
   'close-from-server': askToClose,
@@ -62,6 +61,13 @@ async function ping(open: Open, url: string) {
   const pong = await talk.ping?.(said.ping);
   talk.close(1000, 'done');
   return { seen: { pong, close: await talk.closed }, expected: { pong: said.ping, close: { code: 1000 } } };
+}
+
+async function listen(open: Open, url: string) {
+  const talk = await open(url, ['dumb-increment-protocol']);
+  const first = await talk.receive();
+  talk.close(1000, 'done');
+  return { seen: { first, close: await talk.closed }, expected: { first: '0', close: { code: 1000 } } };
 }
 
 async function askToClose(open: Open, url: string) {

@@ -81,6 +81,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   #error: Error | undefined;
   #isTerminated = false;
   #isLeaving = false;
+  /** The socket has nothing more to read. */
+  #isEnded = false;
   #closeInfo: CloseInfo | undefined;
   #closedWaiters: ((info: CloseInfo) => void)[] = NOBODY;
 
@@ -185,9 +187,13 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     this.#startReading();
   }
 
-  /** @internal Whether this end has stopped reading. */
+  /**
+   * @internal Whether this end has stopped reading. After `close` only a reader who is still at it can stop it: the
+   * peer's Close must be read, so what nobody takes is discarded.
+   */
   get isStopped(): boolean {
-    return this.#isPaused || this.#isInboxFull;
+    if (this.#core.isOpen) return this.#isPaused || this.#isInboxFull;
+    return this.#isInboxFull && this.#inbox!.hasReader;
   }
 
   subscribe(topic: string): void {
@@ -232,13 +238,11 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   onMessage(message: string | Buffer): void {
     this.#idle?.touch();
-    // After `close`, what a stopped reader did not want is discarded, so that the peer's Close can be read.
-    if (this.isStopped && !this.#core.isOpen) return;
     if (this.#inbox !== undefined) {
-      this.#inbox.put(message);
-      if (this.#isInboxFull) this.#stopReading();
+      this.#putIntoInbox(this.#inbox, message);
       return;
     }
+    if (this.#isPaused && !this.#core.isOpen) return;
     try {
       const outcome = this.#owner.handlers.message?.(this, message);
       if (outcome !== undefined) this.#watch(outcome);
@@ -288,6 +292,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   onSocketEnd(): void {
+    this.#readWhatIsHeld();
     this.#leave();
     this.#endSocket();
   }
@@ -297,6 +302,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   onSocketClose(): void {
+    this.#readWhatIsHeld();
     this.#clearDeadlines();
     this.#closeInfo = this.#describeClose();
     this.#owner.remove(this);
@@ -340,7 +346,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   get #isInboxFull(): boolean {
-    return this.#inbox !== undefined && this.#inbox.bytes > this.#owner.limits.highWaterMark;
+    if (this.#inbox === undefined || this.#isEnded) return false;
+    return this.#inbox.bytes > this.#owner.limits.highWaterMark;
   }
 
   #awaitDrain(): void {
@@ -373,10 +380,22 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #startReading(): void {
-    if (this.isStopped && this.#core.isOpen) return;
+    if (this.isStopped) return;
     this.#core.resume();
     // What had been kept may have filled the inbox again, or made the application pause.
-    if (!this.isStopped || !this.#core.isOpen) this.#socket.resume();
+    if (!this.isStopped) this.#socket.resume();
+  }
+
+  #putIntoInbox(inbox: Inbox<string | Buffer>, message: string | Buffer): void {
+    if (this.#isInboxFull && !this.#core.isOpen && !inbox.hasReader) return;
+    inbox.put(message);
+    if (this.isStopped) this.#stopReading();
+  }
+
+  /** Nothing more will come: the rest of the last read, at most, goes into the inbox even if that is full. */
+  #readWhatIsHeld(): void {
+    this.#isEnded = true;
+    if (this.#inbox !== undefined) this.#core.resume();
   }
 
   #watch(outcome: unknown): void {

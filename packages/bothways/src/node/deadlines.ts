@@ -98,6 +98,11 @@ export class CloseDeadline extends Timed {
   }
 
   onDeadline(): void {
+    if (this.#watched.isStopped) {
+      // The peer may well have answered: it is our reader who has not come to it.
+      setDeadline(this, this.#timeout);
+      return;
+    }
     const text = `The peer did not finish closing within closeTimeout, ${this.#timeout} ms`;
     this.#watched.abandon(new TimeoutError('close', this.#timeout, text));
   }

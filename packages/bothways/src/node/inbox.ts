@@ -8,13 +8,15 @@ const OVERHEAD = 32;
 export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIterator<Item> {
   /** How much waits, in bytes (of a text: in UTF-16 units). */
   bytes = 0;
+  /** Whether somebody iterates: asked for a message and has not broken off since. */
+  hasReader = false;
   readonly #onTaken: () => void;
   #items: Item[] = [];
   #taken = 0;
   #readers: ((result: IteratorResult<Item, undefined>) => void)[] = [];
   #isEnded = false;
 
-  /** @param onTaken is called after a reader took a message. */
+  /** @param onTaken is called after a reader took a message, or broke off. */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
   }
@@ -36,6 +38,7 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   }
 
   next(): Promise<IteratorResult<Item, undefined>> {
+    this.hasReader = true;
     if (this.#taken < this.#items.length) {
       const value = this.#take();
       this.#onTaken();
@@ -43,6 +46,13 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
     }
     if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  /** The reader breaks off; what waits is kept for the next one. */
+  return(): Promise<IteratorResult<Item, undefined>> {
+    this.hasReader = false;
+    this.#onTaken();
+    return Promise.resolve({ value: undefined, done: true });
   }
 
   [Symbol.asyncIterator](): this {

@@ -188,6 +188,6 @@ describe('bufferedAmount of a WebSocket', () => {
     await events.take(2);
     await turns();
     expect(before).toBeGreaterThan(1 << 19);
-    expect(socket.bufferedAmount).toBe(before);
+    expect(socket.bufferedAmount).toBeGreaterThan(1 << 19);
   });
 });
