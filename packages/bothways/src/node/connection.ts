@@ -206,8 +206,9 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   /** The messages one by one; while they are not asked for, at most `highWaterMark` bytes of them wait here. */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
-    this.#inbox ??= new Inbox(() => {
-      if (this.#inbox!.bytes <= this.#owner.limits.highWaterMark / 2) this.#startReading();
+    this.#inbox ??= new Inbox((inbox) => {
+      const isLow = inbox.bytes <= this.#owner.limits.highWaterMark / 2;
+      if (isLow || !inbox.hasReader) this.#startReading();
     });
     return this.#inbox;
   }

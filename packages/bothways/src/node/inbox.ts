@@ -10,14 +10,14 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   bytes = 0;
   /** Whether somebody iterates: asked for a message and has not broken off since. */
   hasReader = false;
-  readonly #onTaken: () => void;
+  readonly #onTaken: (inbox: Inbox<Item>) => void;
   #items: Item[] = [];
   #taken = 0;
   #readers: ((result: IteratorResult<Item, undefined>) => void)[] = [];
   #isEnded = false;
 
   /** @param onTaken is called after a reader took a message, or broke off. */
-  constructor(onTaken: () => void) {
+  constructor(onTaken: (inbox: Inbox<Item>) => void) {
     this.#onTaken = onTaken;
   }
 
@@ -41,7 +41,7 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
     this.hasReader = true;
     if (this.#taken < this.#items.length) {
       const value = this.#take();
-      this.#onTaken();
+      this.#onTaken(this);
       return Promise.resolve({ value, done: false });
     }
     if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
@@ -51,7 +51,7 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   /** The reader breaks off; what waits is kept for the next one. */
   return(): Promise<IteratorResult<Item, undefined>> {
     this.hasReader = false;
-    this.#onTaken();
+    this.#onTaken(this);
     return Promise.resolve({ value: undefined, done: true });
   }
 

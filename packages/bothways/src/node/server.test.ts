@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, get } from 'node:http';
+import { IncomingMessage, createServer as createHttpServer, get } from 'node:http';
 import { createServer as createHttpsServer, get as httpsGet } from 'node:https';
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket as TcpSocket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { serve } from './server.js';
+import { turns } from './test-arrivals.js';
 import { createCertificate, type Certificate } from './test-certificate.js';
 import { join, joinWatched, listening, start, wsJoin } from './test-server.js';
-import { Wire, clientFrame, upgradeRequest } from './test-wire.js';
+import { SAMPLE_KEY, Wire, clientFrame, upgradeRequest } from './test-wire.js';
 
 let certificate: Certificate;
 
@@ -19,6 +20,25 @@ async function echoes(url: string, tls?: object): Promise<unknown> {
   const { socket, messages } = await joinWatched(url, tls === undefined ? {} : { tls });
   socket.send('through');
   return messages.next();
+}
+
+/** Two ends of one stream, in memory: what one writes the other reads, as the same bytes. */
+function pair(): [Duplex, Duplex] {
+  const ends: Duplex[] = [1, 0].map(
+    (other) =>
+      new Duplex({
+        read() {},
+        write(chunk, _encoding, callback) {
+          ends[other]!.push(chunk);
+          callback();
+        },
+        final(callback) {
+          ends[other]!.push(null);
+          callback();
+        },
+      }),
+  );
+  return [ends[0]!, ends[1]!];
 }
 
 async function body(response: IncomingMessage): Promise<string> {
@@ -206,6 +226,25 @@ describe('A server that is handed upgrades', () => {
     expect(await wire.text()).toBe('early');
     expect(server.port).toBe(0);
     expect(server.connections.size).toBe(1);
+  });
+
+  it('takes a stream that is no socket, and leaves alone what that has taken', async () => {
+    const server = await start({ port: undefined, host: undefined }, {});
+    const [near, far] = pair();
+    const request = new IncomingMessage(near as unknown as TcpSocket);
+    const fields = { Host: 'a', Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13' };
+    request.rawHeaders = Object.entries({ ...fields, 'Sec-WebSocket-Key': SAMPLE_KEY }).flat();
+    Object.assign(request, { method: 'GET', url: '/', httpVersion: '1.1' });
+    server.handleUpgrade(request, near, Buffer.alloc(0));
+    const [socket] = server.connections;
+    // The other end does not read meanwhile, so all of it waits where it was written.
+    for (let index = 0; index < 20; index++) {
+      socket!.send(`message ${index}`);
+      await turns(1);
+    }
+    const wire = new Wire(far);
+    expect(await wire.head()).toMatch(/^HTTP\/1\.1 101 /);
+    for (let index = 0; index < 20; index++) expect(await wire.text()).toBe(`message ${index}`);
   });
 
   it('refuses what is no handshake', async () => {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 const TICK = 25;
+/** A deadline is in the tick after its own, and the timer of the platform may ring one later. */
+const LATE = 3 * TICK;
 /** One turn of the wheel. */
 const TURN = 1024 * TICK;
 
@@ -36,15 +38,15 @@ const names = (): string[] => rang.map(([name]) => name);
 
 describe('A deadline', () => {
   it.each([0, 1, 24, 25, 26, 100, 1_000, TURN - 1, TURN, TURN + 1, 3 * TURN + 500, 2 ** 31 - 1])(
-    'of %i ms rings once, never early and at most two ticks late',
+    'of %i ms rings once, never early and at most three ticks late',
     (milliseconds) => {
       wheel.setDeadline(timed('a'), milliseconds);
       vi.advanceTimersByTime(Math.max(0, milliseconds - 1));
       expect(rang).toEqual([]);
-      vi.advanceTimersByTime(2 * TICK + 1);
+      vi.advanceTimersByTime(LATE + 1);
       expect(names()).toEqual(['a']);
       expect(rang[0]![1]).toBeGreaterThanOrEqual(milliseconds);
-      expect(rang[0]![1]).toBeLessThanOrEqual(milliseconds + 2 * TICK);
+      expect(rang[0]![1]).toBeLessThanOrEqual(milliseconds + LATE);
       vi.advanceTimersByTime(3 * TURN);
       expect(rang).toHaveLength(1);
     },
@@ -110,19 +112,20 @@ describe('A deadline', () => {
   });
 
   it('can be cleared, and moved, by another one that rings with it', () => {
-    const each = ['a', 'b', 'c', 'd'].map((name) =>
+    // Which of them rings first is not said: that one clears all others, and moves the last.
+    const each: InstanceType<typeof wheel.Timed>[] = ['a', 'b', 'c', 'd'].map((name, index) =>
       timed(name, () => {
         if (rang.length > 1) return;
-        for (const other of each) if (other !== each.find((_, index) => names()[0] === 'abcd'[index])) wheel.clearDeadline(other);
-        wheel.setDeadline(moved, 500);
+        for (const [at, other] of each.entries()) if (at !== index) wheel.clearDeadline(other);
+        wheel.setDeadline(each[(index + 1) % 4]!, 500);
       }),
     );
-    const moved = timed('moved');
-    for (const one of [...each, moved]) wheel.setDeadline(one, 100);
-    vi.advanceTimersByTime(100 + 2 * TICK);
-    expect(names().filter((name) => name !== 'moved')).toHaveLength(1);
+    for (const one of each) wheel.setDeadline(one, 100);
+    vi.advanceTimersByTime(500);
+    expect(rang).toHaveLength(1);
     vi.advanceTimersByTime(1_000);
-    expect(names().filter((name) => name === 'moved')).toHaveLength(1);
+    expect(rang).toHaveLength(2);
+    expect(rang[1]![1] - rang[0]![1]).toBeGreaterThanOrEqual(500);
   });
 
   it('is called before nothing else that is later, when the process has slept', () => {
@@ -168,11 +171,11 @@ describe('Many deadlines', () => {
         const expected = due.get(name);
         expect(expected).toBeDefined();
         expect(at).toBeGreaterThanOrEqual(expected!);
-        expect(at).toBeLessThanOrEqual(expected! + 2 * TICK);
+        expect(at).toBeLessThanOrEqual(expected! + LATE);
         due.delete(name);
       }
       const now = performance.now() - start;
-      for (const at of due.values()) expect(now - at).toBeLessThanOrEqual(2 * TICK);
+      for (const at of due.values()) expect(now - at).toBeLessThanOrEqual(LATE);
     };
     for (let round = 0; round < 3_000; round++) {
       const [name, one] = each[random(each.length)]!;
