@@ -1,9 +1,11 @@
 /** Measures one row: the servers take turns, several short rounds each. */
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child, canPin } from './child.mjs';
 import { allowedCpus, residentBytes } from './proc.mjs';
 
 const [serverCpu, loadCpu] = canPin ? allowedCpus() : [];
+const BUN = fileURLToPath(new URL('../test/peers/node_modules/@oven/bun-linux-x64/bin/bun', import.meta.url));
 /** Connections that are open when the baseline of resident memory is read, so that no code is cold. */
 const FIRST_CONNECTIONS = 500;
 /** What a server does before ten thousand connections come, for the same reason. */
@@ -18,6 +20,7 @@ const WARM_UP = { connections: 500, concurrency: 64, messages: 20 };
  * @property {number[]} server how occupied the server was
  * @property {number[]} disturbed how much of the time something else had one of their processors
  * @property {string} [error] why there are no figures, or none to trust
+ * @property {string} [absent] why it cannot take part here
  * @property {object} [extra] what only this kind of row tells
  */
 
@@ -60,7 +63,7 @@ async function measureCpu(row, entries, pace) {
 
 async function takeTurn(row, contender, pace, counts) {
   const { entry } = contender;
-  if (entry.error !== undefined) return;
+  if (isOut(entry)) return;
   const job = { ...row.job, rampUp: pace.rampUp, window: pace.window };
   if (row.kind === 'handshake') job.connections = Math.round(row.job.connections * pace.scale);
   const answer = await ask(contender, row.kind, job);
@@ -75,7 +78,7 @@ async function measureIdle(row, entries, pace) {
   const { connections } = row.job;
   for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
-      if (entry.error !== undefined) continue;
+      if (isOut(entry)) continue;
       const contender = await start(name, 'echo', entry, pace.profile);
       if (contender === undefined) continue;
       try {
@@ -103,7 +106,7 @@ async function residentAfterGc({ server }) {
 async function measureMany(row, entries, pace) {
   for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
-      if (entry.error !== undefined) continue;
+      if (isOut(entry)) continue;
       const contender = await start(name, 'echo', entry, pace.profile);
       if (contender === undefined) continue;
       try {
@@ -126,7 +129,7 @@ async function measureMany(row, entries, pace) {
 }
 
 function note(entry, answer) {
-  if (entry.error !== undefined) return;
+  if (isOut(entry)) return;
   entry.costs.push(answer.cpu / answer.messages);
   entry.rates.push((answer.messages / answer.wall) * 1e6);
   entry.generator.push(answer.generator);
@@ -136,14 +139,22 @@ function note(entry, answer) {
 
 /** Starts a server and a load generator of its own, so that no peer's load warms or spoils another's. */
 async function start(name, mode, entry, profile) {
+  if (name === 'bun' && !existsSync(BUN)) {
+    entry.absent = 'Bun is not installed in test/peers';
+    return undefined;
+  }
   const file = fileURLToPath(new URL(`./servers/${name}.mjs`, import.meta.url));
   const profiler =
     profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
-  const runtime = name === 'bun' ? [bunPath()] : [process.execPath, '--expose-gc', ...profiler];
+  const runtime = name === 'bun' ? [BUN] : [process.execPath, '--expose-gc', ...profiler];
   const server = new Child([...runtime, file, mode], serverCpu);
   try {
     const { ready, unavailable } = await server.next();
-    if (ready === undefined) throw new Error(unavailable);
+    if (ready === undefined) {
+      entry.absent = unavailable;
+      await server.stop();
+      return undefined;
+    }
     entry.version = ready.note === undefined ? ready.version : `${ready.version} with ${ready.note}`;
     const load = new Child(
       [process.execPath, fileURLToPath(new URL('./load.mjs', import.meta.url))],
@@ -176,6 +187,7 @@ async function stop({ server, load }) {
   await Promise.all([server.stop(), load.stop()]);
 }
 
-function bunPath() {
-  return fileURLToPath(new URL('../test/peers/node_modules/@oven/bun-linux-x64/bin/bun', import.meta.url));
+/** Whether nothing more is to be had of a server in this row. */
+function isOut(entry) {
+  return entry.error !== undefined || entry.absent !== undefined;
 }

@@ -32,6 +32,7 @@ export function describeRow({ row, entries }) {
     lines.push(`  ${parts.join(' ').trimEnd()}`);
     if (entry.extra !== undefined) lines.push(`    ${extraText(row, entry.extra)}`);
     if (entry.error !== undefined) lines.push(`    FAILED: ${entry.error}`);
+    if (entry.absent !== undefined) lines.push(`    Left out: ${entry.absent}`);
   }
   const disturbed = disturbance(entries);
   if (disturbed > DISTURBED)

@@ -34,7 +34,7 @@ export interface Gate<State> {
 }
 
 /** How long a refused client has to take the refusal, milliseconds. */
-const LINGER = 2_000;
+const LINGER = 1_000;
 
 /** Turns HTTP/1.1 upgrade requests into connections or refusals (RFC 6455 section 4.2). */
 export class Http1Acceptor<State> {
@@ -42,12 +42,18 @@ export class Http1Acceptor<State> {
   readonly #gate: Gate<State>;
   readonly #isWelcome: OriginCheck;
   readonly #timeout: number;
+  readonly #undecided = new Set<Undecided>();
 
   constructor(options: ServeOptions<State>, gate: Gate<State>) {
     this.#options = options;
     this.#gate = gate;
     this.#isWelcome = createOriginCheck(options.origins);
     this.#timeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT;
+  }
+
+  /** Refuses all handshakes that `accept` has not decided about. */
+  refuseUndecided(refusal: Refusal): void {
+    for (const undecided of this.#undecided) undecided.refuse(refusal);
   }
 
   /** Whether a request is for this server at all, by its path. */
@@ -107,22 +113,26 @@ export class Http1Acceptor<State> {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
-    let isOver = false;
-    const wait = new Wait(() => {
-      isOver = true;
+    const undecided = new Undecided((refusal) => {
+      this.#undecided.delete(undecided);
       this.#gate.leave(request.remoteAddress);
-      refuse(socket, TOO_SLOW);
+      refuse(socket, refusal);
     });
-    if (this.#timeout > 0) setDeadline(wait, this.#timeout);
+    this.#undecided.add(undecided);
+    if (this.#timeout > 0) setDeadline(undecided, this.#timeout);
     try {
       const state = await decision;
-      if (!isOver) this.#conclude(request, socket, head, state);
+      if (this.#settle(undecided)) this.#conclude(request, socket, head, state);
     } catch (thrown) {
-      if (isOver) this.#gate.failed(toError(thrown));
-      else this.#fail(thrown, request, socket);
-    } finally {
-      clearDeadline(wait);
+      if (this.#settle(undecided)) this.#fail(thrown, request, socket);
+      else this.#gate.failed(toError(thrown));
     }
+  }
+
+  /** Whether the decision still counts. */
+  #settle(undecided: Undecided): boolean {
+    clearDeadline(undecided);
+    return this.#undecided.delete(undecided);
   }
 
   #conclude(request: HandshakeRequest, socket: Duplex, head: Buffer, decision: State | Rejection): void {
@@ -131,8 +141,10 @@ export class Http1Acceptor<State> {
       end(socket, decision.response);
       return;
     }
-    if (socket.destroyed) {
+    if (socket.destroyed || socket.readableEnded) {
+      // The client left while `accept` was thinking.
       this.#gate.leave(request.remoteAddress);
+      socket.destroy();
       return;
     }
     let protocol: string;
@@ -170,11 +182,11 @@ export function refuse(socket: Duplex, refusal: Refusal): void {
 }
 
 function end(socket: Duplex, response: string): void {
+  socket.on('error', ignoreError);
   socket.end(response);
   // What the client still sends is discarded: closing on it would reset the connection under the response.
   socket.resume();
-  const linger = new Wait(() => socket.destroy());
-  setDeadline(linger, LINGER);
+  const linger = new Linger(socket);
   socket.on('close', () => clearDeadline(linger));
 }
 
@@ -188,13 +200,32 @@ const TOO_SLOW = new Refusal(503, 'The server took too long to decide: try again
 });
 const BROKEN = new Refusal(500, 'The server failed to decide about this handshake.');
 
-/** A deadline with a function of its own, for the few that need one. */
-class Wait extends Timed {
-  readonly onDeadline: () => void;
+/** A handshake about which `accept` is still thinking. */
+class Undecided extends Timed {
+  readonly refuse: (refusal: Refusal) => void;
 
-  constructor(onDeadline: () => void) {
+  constructor(refuse: (refusal: Refusal) => void) {
     super();
-    this.onDeadline = onDeadline;
+    this.refuse = refuse;
+  }
+
+  onDeadline(): void {
+    this.refuse(TOO_SLOW);
+  }
+}
+
+/** Cuts a client that does not take its refusal. */
+class Linger extends Timed {
+  readonly #socket: Duplex;
+
+  constructor(socket: Duplex) {
+    super();
+    this.#socket = socket;
+    setDeadline(this, LINGER);
+  }
+
+  onDeadline(): void {
+    this.#socket.destroy();
   }
 }
 

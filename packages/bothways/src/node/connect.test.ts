@@ -175,7 +175,9 @@ describe('connect()', () => {
   it('keeps what came right behind the 101 for whoever iterates later', async () => {
     const server = await WireServer.listen();
     const joining = join(server);
-    await (await server.next()).answerHandshake('', Buffer.concat([serverFrame(0x81, 'a'), serverFrame(0x88)]));
+    const wire = await server.next();
+    await wire.answerHandshake('', Buffer.concat([serverFrame(0x81, 'a'), serverFrame(0x88)]));
+    wire.end();
     const received: unknown[] = [];
     for await (const message of await joining) received.push(message);
     expect(received).toEqual(['a']);

@@ -68,7 +68,7 @@ const CONNECT_RULES: Readonly<Record<keyof ConnectOptions, Rule>> = {
 /**
  * Opens a WebSocket connection to a server (RFC 6455 section 4.1).
  *
- * Without `handlers`, read the messages by `for await (const message of socket)`: until they are read, at most
+ * Without a `message` handler, read the messages by `for await (const message of socket)`: until they are read, at most
  * `highWaterMark` bytes of them wait, and then the server is slowed.
  *
  * @param url `ws:`, `wss:`, `http:` or `https:`.
@@ -217,8 +217,8 @@ function start<State>(
   const owner = new ClientOwner<State>(limitsOf(options), handlers ?? {});
   const agreement = { request, protocol: checked.protocol, extensions: '' };
   const connection = new NodeConnection<State>(socket, owner, agreement, undefined as State);
-  // Without handlers, messages wait for the `for await` that follows.
-  if (handlers === undefined) connection[Symbol.asyncIterator]();
+  // Without a handler for them, messages wait for the `for await` that follows.
+  if (handlers?.message === undefined) connection[Symbol.asyncIterator]();
   connection.start('', answer.head, () => {
     if (handlers?.open !== undefined) connection.run(() => handlers.open!(connection));
   });

@@ -104,7 +104,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   get readyState(): ReadyState {
     if (this.#closeInfo !== undefined) return ReadyState.CLOSED;
-    return this.#core.isOpen && !this.#socket.destroyed ? ReadyState.OPEN : ReadyState.CLOSING;
+    return this.#isOpen ? ReadyState.OPEN : ReadyState.CLOSING;
   }
 
   get bufferedAmount(): number {
@@ -153,7 +153,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
         `The payload of a ping has at most ${MAX_CONTROL_PAYLOAD} bytes; this one has ${bytes.length}`,
       );
     }
-    if (this.#maySend(bytes.length)) this.#batch.writeFrame(PING, bytes);
+    const isBacklogged = this.bufferedAmount > this.#owner.limits.maxBufferedBytes;
+    if (this.#isOpen && !isBacklogged) this.#batch.writeFrame(PING, bytes);
   }
 
   close(code: number = CloseCode.NORMAL, reason = ''): void {
@@ -168,18 +169,25 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   terminate(): void {
     this.#isTerminated = true;
+    this.#core.stop();
     this.#socket.destroy();
   }
 
   /** @internal Cuts the connection for a reason that `closed` then gives. */
   abandon(reason: Error): void {
     this.#error ??= reason;
+    this.#core.stop();
     this.#socket.destroy();
+  }
+
+  /** @internal Whether the transport is there, so that what waits to be sent still may be. */
+  get isConnected(): boolean {
+    return !this.#socket.destroyed;
   }
 
   pause(): void {
     this.#isPaused = true;
-    this.#stopReading();
+    if (this.isStopped) this.#stopReading();
   }
 
   resume(): void {
@@ -324,7 +332,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #maySend(size: number): boolean {
-    if (!this.#core.isOpen || this.#socket.destroyed) return false;
+    if (!this.#isOpen) return false;
     const limit = this.#owner.limits.maxBufferedBytes;
     const waiting = this.#awaitsDrain ? this.bufferedAmount : 0;
     if (waiting === 0 || waiting + size <= limit) return true;
@@ -342,6 +350,10 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     return false;
   }
 
+  get #isOpen(): boolean {
+    return this.#core.isOpen && !this.#isLeaving && !this.#socket.destroyed;
+  }
+
   get #isBelowHighWaterMark(): boolean {
     return this.bufferedAmount <= this.#owner.limits.highWaterMark;
   }
@@ -357,7 +369,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #onWritten(): void {
-    if (!this.#awaitsDrain || !this.#isBelowHighWaterMark) return;
+    if (!this.#awaitsDrain || !this.#isBelowHighWaterMark || this.#socket.destroyed) return;
     this.#awaitsDrain = false;
     const ping = this.#unansweredPing;
     this.#unansweredPing = undefined;
@@ -372,7 +384,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #answerPing(payload: Buffer): void {
-    if (this.#core.isOpen) this.#batch.writeFrame(PONG, payload);
+    if (this.#isOpen) this.#batch.writeFrame(PONG, payload);
   }
 
   #stopReading(): void {

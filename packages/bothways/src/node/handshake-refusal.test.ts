@@ -166,6 +166,9 @@ describe('What comes behind a refused handshake', () => {
     wire.write(Buffer.alloc(4 << 20));
     const { status } = await onlyResponse(wire);
     expect(status).toBe(426);
+    wire.end();
+    await wire.gone;
+    expect(wire.error).toBeUndefined();
   });
 
   it('does not keep the connection for a client that never closes', async () => {

@@ -18,7 +18,10 @@ export function createOwnServer(tls: ServeOptions['tls'], handshakeTimeout: numb
   };
   return tls === undefined
     ? createServer(options, refuseRequest)
-    : createSecureServer({ ...tls, ...options }, refuseRequest);
+    : createSecureServer(
+        { handshakeTimeout: handshakeTimeout || 2 ** 31 - 1, ...tls, ...options },
+        refuseRequest,
+      );
 }
 
 /** Resolves when the server listens; rejects with Node's own error, such as `EADDRINUSE`. */

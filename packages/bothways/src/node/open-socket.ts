@@ -30,7 +30,7 @@ export async function openSocket(url: WebSocketUrl, route: Route, cancel: AbortS
   }
   const { hostname: host, port } = url;
   if (!url.secure) return settled(connectTcp({ host, port }), 'connect', `${host}:${port}`, cancel);
-  const socket = connectTls({ ...tlsOptions(url, route), host, port });
+  const socket = connectTls({ ...tlsOptions(url, route), port });
   return settled(socket, 'secureConnect', `${host}:${port}`, cancel);
 }
 
@@ -39,9 +39,10 @@ function secure(socket: Socket, url: WebSocketUrl, route: Route, cancel: AbortSi
   return settled(encrypted, 'secureConnect', url.host, cancel);
 }
 
+/** The host is given even where a socket is: it is what the certificate must be for. */
 function tlsOptions(url: WebSocketUrl, { tls }: Route): TlsOptions {
   const name = isIP(url.hostname) === 0 ? { servername: url.hostname } : {};
-  return { ...name, ALPNProtocols: ['http/1.1'], ...tls };
+  return { ...name, host: url.hostname, ALPNProtocols: ['http/1.1'], ...tls };
 }
 
 /** Waits until a socket is connected; what fails or is cancelled is destroyed. */

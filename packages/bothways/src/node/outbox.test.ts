@@ -7,6 +7,7 @@ import { turns, until } from './test-arrivals.js';
 class Sink {
   readonly sent: unknown[] = [];
   bufferedAmount = 0;
+  isConnected = true;
 
   send(message: string | Uint8Array): boolean {
     this.sent.push(typeof message === 'string' ? message : Buffer.from(message).toString());

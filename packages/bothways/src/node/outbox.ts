@@ -1,5 +1,6 @@
 import { Blob } from 'node:buffer';
 import type { NodeConnection } from './connection.js';
+import { toError } from './handlers.js';
 
 /** A message as WHATWG's `send` takes it: bytes that nobody else changes, a text, or a Blob still to be read. */
 export type OutgoingMessage = string | Uint8Array | Blob;
@@ -10,7 +11,7 @@ export type OutgoingMessage = string | Uint8Array | Blob;
  */
 export class Outbox {
   #connection: NodeConnection<undefined> | undefined;
-  /** What waits for a Blob that is being read, the Blob first. */
+  /** What waits for a Blob that is being read, the Blob first. The bytes in it are copies. */
   readonly #queue: (OutgoingMessage | (() => void))[] = [];
   /** Bytes in the queue. */
   #waiting = 0;
@@ -36,7 +37,7 @@ export class Outbox {
       this.#discarded += sizeOf(message);
     } else if (this.#queue.length > 0 || message instanceof Blob) {
       this.#waiting += sizeOf(message);
-      this.#enqueue(message);
+      this.#enqueue(message instanceof Uint8Array ? Uint8Array.from(message) : message);
     } else {
       this.#sendNow(message);
     }
@@ -69,12 +70,18 @@ export class Outbox {
   }
 
   #settle(): void {
-    if (this.#isFresh || this.#connection === undefined) return;
+    if (this.#isFresh || this.#connection?.isConnected !== true) return;
     this.#unsent = Math.min(this.#unsent, this.#connection.bufferedAmount);
   }
 
   #enqueue(item: OutgoingMessage | (() => void)): void {
-    if (this.#queue.push(item) === 1) void this.#work();
+    if (this.#queue.push(item) === 1) this.#work().catch((thrown: unknown) => this.#fail(thrown));
+  }
+
+  /** A Blob that cannot be read (its file is gone) leaves a hole that nothing can fill: the connection ends. */
+  #fail(error: unknown): void {
+    this.#queue.length = 0;
+    this.#connection?.abandon(toError(error));
   }
 
   async #work(): Promise<void> {

@@ -75,7 +75,10 @@ export interface Server<State = unknown> extends AsyncDisposable {
 }
 
 const CLOSE_RULES: Readonly<Record<keyof ServerCloseOptions, Rule>> = {
-  code: [isCloseCodeOnWire, '1000 to 1003, 1007 to 1014, or 3000 to 4999'],
+  code: [
+    (value: unknown) => Number.isInteger(value) && isCloseCodeOnWire(value as number),
+    '1000 to 1003, 1007 to 1014, or 3000 to 4999',
+  ],
   reason: [
     (value: unknown) => typeof value === 'string' && Buffer.byteLength(value) <= MAX_CLOSE_REASON,
     'a string of at most 123 bytes',
@@ -270,6 +273,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.terminate();
     }, timeout + stagger);
+    this.#acceptor.refuseUndecided(CLOSING);
     const told = this.#tellAll(code, reason, stagger);
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     clearTimeout(cut);

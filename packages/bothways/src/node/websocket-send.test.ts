@@ -168,8 +168,8 @@ describe('bufferedAmount of a WebSocket', () => {
     expect(socket.bufferedAmount).toBe(5);
     expect((await wire.frame()).opcode).toBe(8);
     wire.write(serverFrame(0x88));
-    expect(await wire.rest()).toHaveLength(0);
     wire.end();
+    expect(await wire.rest()).toHaveLength(0);
     await events.next();
     socket.send(new Uint8Array(4));
     await turns();

@@ -46,6 +46,7 @@ export class WebSocket extends EventTarget {
 
   constructor(url: string | URL, protocolsOrOptions: string | readonly string[] | ConnectOptions = []) {
     super();
+    if (arguments.length === 0) throw new TypeError('new WebSocket() needs the URL as its argument');
     const options = toOptions(protocolsOrOptions);
     checkConnectOptions(options);
     this.#url = asSyntaxError(() => checkHandshake(parseWebSocketUrl(String(url)), options));
@@ -286,14 +287,22 @@ function toMessage(data: unknown): OutgoingMessage {
   if (data instanceof Blob || data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return String(data);
+  return `${data as string}`;
+}
+
+/** WebIDL's [Clamp]: a number between two integers becomes the nearest one, and of two the even one. */
+function clampToUint16(value: number): number {
+  const clamped = Math.min(Math.max(value, 0), 65_535);
+  const floor = Math.floor(clamped);
+  const isTie = clamped - floor === 0.5;
+  return (isTie ? floor + (floor % 2) : Math.round(clamped)) || 0;
 }
 
 /** WHATWG WebSockets, "validate close code and reason"; the code is clamped to 16 bits as WebIDL does. */
 function checkClose(code: unknown, reason: unknown): [number | undefined, string] {
   let checked: number | undefined;
   if (code !== undefined) {
-    checked = Math.round(Math.min(Math.max(Number(code), 0), 65_535)) || 0;
+    checked = clampToUint16(Number(code));
     if (checked !== 1000 && (checked < 3000 || checked > 4999)) {
       throw new DOMException(
         `Close code ${checked} cannot be sent: use 1000 or 3000 to 4999`,

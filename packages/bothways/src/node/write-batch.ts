@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER, headerLength, writeHeader } from '../protocol/frame.js';
 import { mask } from '../protocol/mask.js';
@@ -31,6 +32,7 @@ export class WriteBatch {
   onWritten: (() => void) | undefined;
   readonly #socket: Duplex;
   readonly #masks: boolean;
+  readonly #copiesOut: boolean;
   #block: Buffer | undefined;
   #length = 0;
   #isHeld = false;
@@ -38,6 +40,7 @@ export class WriteBatch {
   constructor(socket: Duplex, masks: boolean) {
     this.#socket = socket;
     this.#masks = masks;
+    this.#copiesOut = socket instanceof Socket;
   }
 
   /** Bytes that have not been handed to the socket. */
@@ -108,8 +111,9 @@ export class WriteBatch {
     this.#block = undefined;
     this.#length = 0;
     this.#write(block.subarray(0, length));
-    // Taken at once by the operating system: the block can be used again. Otherwise the socket keeps it.
-    if (this.#socket.writableLength === 0) giveBack(block);
+    // Taken at once by the operating system (or encrypted): the block can be used again. Otherwise it is the
+    // stream's.
+    if (this.#copiesOut && this.#socket.writableLength === 0) giveBack(block);
   }
 
   #writeLarge(firstByte: number, payload: Uint8Array): void {

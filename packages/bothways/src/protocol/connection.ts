@@ -143,6 +143,12 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.#host.onFail(error);
   }
 
+  /** Stops calling the host for good: whatever else comes is discarded. No Close frame is sent. */
+  stop(): void {
+    this.#mode = DONE;
+    this.#release();
+  }
+
   /**
    * Stops calling the host, in the middle of a read if need be. What has arrived is kept, and what still comes is
    * added to it, without a limit: stop the transport as well.
