@@ -38,7 +38,7 @@ export async function installPeers() {
 async function installLocked(folder) {
   if (isInstalled(folder)) return;
   console.log(`Installing the npm packages of ${relative(root, folder) || 'the workspace'} ...`);
-  await must('npm', ['ci', '--no-audit', '--no-fund', '--workspaces=false'], { cwd: folder });
+  await must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
 }
 
 /** npm writes what it installed beside it; the lockfile has the same entries and a few more. */

@@ -58,6 +58,16 @@ describe('A connection whose peer does not read', () => {
     expect(socket.bufferedAmount).toBe(0);
   });
 
+  it('says so for small messages as well, whoever adds them up', async () => {
+    const drains = new Arrivals<void>();
+    const { wire, socket } = await startSlow({}, { drain: () => drains.push() });
+    const count = await flood(socket, (index) => Buffer.alloc(500, index));
+    const { ready } = socket;
+    wire.resume();
+    await Promise.all([ready, drains.next()]);
+    for (let index = 0; index < count; index++) expect((await wire.frame()).payload[0]).toBe(index & 255);
+  });
+
   it('resolves ready for all who wait when the peer has read', async () => {
     const { wire, socket } = await startSlow();
     const count = await flood(socket, () => CHUNK);

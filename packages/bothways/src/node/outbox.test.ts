@@ -8,6 +8,11 @@ class Sink {
   readonly sent: unknown[] = [];
   bufferedAmount = 0;
   isConnected = true;
+  abandoned: unknown;
+
+  abandon(reason: Error): void {
+    this.abandoned = reason;
+  }
 
   send(message: string | Uint8Array): boolean {
     this.sent.push(typeof message === 'string' ? message : Buffer.from(message).toString());
@@ -87,6 +92,29 @@ describe('An outbox', () => {
     await turns();
     sink.bufferedAmount = 0;
     expect(outbox.bufferedAmount).toBe(0);
+  });
+
+  it('abandons the connection when a Blob cannot be read, and sends nothing behind it', async () => {
+    const { sink, outbox } = open();
+    const broken = new Blob(['a']);
+    broken.arrayBuffer = async () => Promise.reject(new Error('The file is gone'));
+    outbox.send(broken, true);
+    outbox.send('b', true);
+    outbox.close(1000, '');
+    await until(() => sink.abandoned !== undefined);
+    await turns();
+    expect(sink.abandoned).toEqual(new Error('The file is gone'));
+    expect(sink.sent).toEqual([]);
+  });
+
+  it('keeps its count when the connection is gone', async () => {
+    const { sink, outbox } = open();
+    outbox.send(new Uint8Array(100), true);
+    await turns(1);
+    sink.isConnected = false;
+    sink.bufferedAmount = 0;
+    outbox.end();
+    expect(outbox.bufferedAmount).toBe(100);
   });
 
   it('counts what comes too late, for good', async () => {
