@@ -68,7 +68,7 @@ test('the client says why it cannot connect', async () => {
 });
 
 test('a newer Node runs an example as it is', async () => {
-  const node = join(root, 'node_modules/node-22/bin/node');
+  const node = join(root, 'test/peers/node_modules/node-22/bin/node');
   const server = watch(new Program('echo-server.ts', [node, 'echo-server.ts'], examples, { PORT: '0' }));
   const socket = await open(await urlOf(server));
   socket.send('as it is');

@@ -3,9 +3,10 @@
 import { writeSync } from 'node:fs';
 import { Server } from 'node:net';
 
-const { listen } = Server.prototype;
+const original = Server.prototype;
+const listen = Reflect.get(original, 'listen');
 
-Server.prototype.listen = function listenAndReport(...args) {
+original.listen = function listenAndReport(...args) {
   this.once('listening', () => writeSync(3, 'listening\n'));
   this.once('close', () => writeSync(3, 'closed\n'));
   return listen.apply(this, args);

@@ -204,9 +204,9 @@ const BROKEN = new Refusal(500, 'The server failed to decide about this handshak
 class Undecided extends Timed {
   readonly refuse: (refusal: Refusal) => void;
 
-  constructor(refuse: (refusal: Refusal) => void) {
+  constructor(onRefusal: (refusal: Refusal) => void) {
     super();
-    this.refuse = refuse;
+    this.refuse = onRefusal;
   }
 
   onDeadline(): void {

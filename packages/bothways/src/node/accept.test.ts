@@ -61,8 +61,17 @@ describe('accept', () => {
   });
 
   it.each([
-    ['at once', () => reject(401, 'Who are you?', { 'WWW-Authenticate': 'Basic', 'Set-Cookie': ['a=1', 'b=2'] })],
-    ['later', async () => Promise.resolve(reject(401, 'Who are you?', { 'WWW-Authenticate': 'Basic', 'Set-Cookie': ['a=1', 'b=2'] }))],
+    [
+      'at once',
+      () => reject(401, 'Who are you?', { 'WWW-Authenticate': 'Basic', 'Set-Cookie': ['a=1', 'b=2'] }),
+    ],
+    [
+      'later',
+      async () =>
+        Promise.resolve(
+          reject(401, 'Who are you?', { 'WWW-Authenticate': 'Basic', 'Set-Cookie': ['a=1', 'b=2'] }),
+        ),
+    ],
   ])('can refuse with a status, a body and header fields %s', async (_when, accept) => {
     const server = await start({ accept });
     const error = await join(server).catch((thrown: unknown) => thrown);
@@ -82,7 +91,12 @@ describe('accept', () => {
   });
 
   it.each([
-    ['throws', () => { throw new Error('The users are gone'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('The users are gone');
+      },
+    ],
     ['rejects', async () => Promise.reject(new Error('The users are gone'))],
   ])('that %s ends the handshake with 500 and is told to the error handler', async (_how, accept) => {
     const errors = new Arrivals<[Error, unknown]>();
@@ -229,7 +243,12 @@ describe('The limits of connections', () => {
 
   it.each([
     ['refused', () => reject(403)],
-    ['broken', () => { throw new Error('no'); }],
+    [
+      'broken',
+      () => {
+        throw new Error('no');
+      },
+    ],
     ['slow', () => new Promise<never>(() => {})],
   ])('give back the place of a %s handshake', async (_how, accept) => {
     const seen: boolean[] = [];

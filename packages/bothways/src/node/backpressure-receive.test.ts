@@ -96,13 +96,18 @@ describe('pause', () => {
   });
 
   it('does not keep the closing handshake from its end when it came before close', async () => {
-    const { wire, socket } = await joinWire({ closeTimeout: 2_000 }, { message() {} });
+    const messages: unknown[] = [];
+    const { wire, socket } = await joinWire(
+      { closeTimeout: 2_000 },
+      { message: (_socket, data) => void messages.push(data) },
+    );
     socket.pause();
     wire.write(Buffer.concat([serverFrame(0x81, 'unwanted'), serverFrame(0x88, closePayload(4001))]));
     socket.close(4000);
     expect(await wire.close()).toEqual({ code: 4000, reason: '' });
     wire.end();
     expect(await socket.closed).toMatchObject({ code: 4001, wasClean: true });
+    expect(messages).toEqual([]);
   });
 
   it('does not keep the closing handshake from its end when it comes after close', async () => {
@@ -205,6 +210,19 @@ describe('A connection that is read by iteration', () => {
       { value: undefined, done: true },
     ]);
     expect(await iterator.next()).toEqual({ value: undefined, done: true });
+  });
+
+  it('may have handlers for all but messages', async () => {
+    const closes = new Arrivals<number>();
+    const { server, opened } = await startWatched();
+    const client = await join(server, {}, { close: (_socket, code) => closes.push(code) });
+    const socket = await opened.next();
+    for (let index = 0; index < 3; index++) socket.send(`${index}`);
+    socket.close(4000);
+    expect(await closes.next()).toBe(4000);
+    const received: unknown[] = [];
+    for await (const message of client) received.push(message);
+    expect(received).toEqual(['0', '1', '2']);
   });
 
   it('ends when the connection is lost, after what had come', async () => {

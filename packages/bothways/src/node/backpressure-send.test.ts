@@ -97,7 +97,10 @@ describe('A connection whose peer does not read', () => {
 
   it('calls no drain when it is cut', async () => {
     const calls = new Arrivals<string>();
-    const { socket } = await startSlow({}, { drain: () => calls.push('drain'), close: () => calls.push('close') });
+    const { socket } = await startSlow(
+      {},
+      { drain: () => calls.push('drain'), close: () => calls.push('close') },
+    );
     await flood(socket, () => CHUNK);
     socket.terminate();
     await socket.closed;
@@ -208,7 +211,10 @@ describe('A connection whose peer does not read', () => {
 describe('Pings of a peer that does not read', () => {
   it('are answered for the newest only, once it reads again', async () => {
     const pings = new Arrivals<Buffer>();
-    const { wire, socket } = await startSlow({}, { ping: (_socket: Socket, payload: Buffer) => pings.push(payload) });
+    const { wire, socket } = await startSlow(
+      {},
+      { ping: (_socket: Socket, payload: Buffer) => pings.push(payload) },
+    );
     const count = await flood(socket, () => CHUNK);
     const before = socket.bufferedAmount;
     for (let index = 0; index < 10_000; index++) wire.write(clientFrame(0x89, `ping ${index}`));

@@ -22,7 +22,12 @@ describe('The closing handshake', () => {
     socket.close(4001, 'bis später');
     expect(socket.readyState).toBe(2);
     expect(await client.closed).toEqual([4001, 'bis später']);
-    expect(await socket.closed).toEqual({ code: 4001, reason: 'bis später', wasClean: true, initiator: 'local' });
+    expect(await socket.closed).toEqual({
+      code: 4001,
+      reason: 'bis später',
+      wasClean: true,
+      initiator: 'local',
+    });
     expect(socket.readyState).toBe(3);
   });
 
@@ -39,7 +44,9 @@ describe('The closing handshake', () => {
     const peer = await wsServe();
     const client = await join(peer);
     const connection = await peer.connections.next();
-    const closed = new Promise((resolve) => connection.on('close', (code, reason) => resolve([code, reason.toString()])));
+    const closed = new Promise((resolve) =>
+      connection.on('close', (code, reason) => resolve([code, reason.toString()])),
+    );
     client.close(4003, 'done');
     expect(await closed).toEqual([4003, 'done']);
     expect(await client.closed).toEqual({ code: 4003, reason: 'done', wasClean: true, initiator: 'local' });
@@ -123,7 +130,9 @@ describe('The closing handshake', () => {
 
   it('discards what the peer sends behind its Close frame', async () => {
     const { wire, socket, messages } = await startWire();
-    wire.write(Buffer.concat([clientFrame(0x88, closePayload(1000)), clientFrame(0x81, 'late'), clientFrame(0x83)]));
+    wire.write(
+      Buffer.concat([clientFrame(0x88, closePayload(1000)), clientFrame(0x81, 'late'), clientFrame(0x83)]),
+    );
     wire.end();
     expect(await socket.closed).toMatchObject({ code: 1000, wasClean: true });
     expect(messages.items).toEqual([]);

@@ -50,7 +50,9 @@ describe('connect() through a proxy', () => {
   it('asks it for a tunnel, and opens the connection in it', async () => {
     const server = await start({});
     const proxy = await startProxy();
-    expect(await echoes(server.url, { proxy: proxy.url, headers: { Authorization: 'for the server' } })).toBe('through');
+    expect(await echoes(server.url, { proxy: proxy.url, headers: { Authorization: 'for the server' } })).toBe(
+      'through',
+    );
     const [request] = proxy.requests;
     expect([request!.method, request!.url]).toEqual(['CONNECT', `127.0.0.1:${server.port}`]);
     expect(request!.headers['host']).toBe(`127.0.0.1:${server.port}`);
@@ -69,7 +71,9 @@ describe('connect() through a proxy', () => {
   it('does not resolve the host itself', async () => {
     const server = await start({});
     const proxy = await startProxy();
-    expect(await echoes(`ws://only.the.proxy.knows.invalid:${server.port}`, { proxy: proxy.url })).toBe('through');
+    expect(await echoes(`ws://only.the.proxy.knows.invalid:${server.port}`, { proxy: proxy.url })).toBe(
+      'through',
+    );
   });
 
   it('names the default port', async () => {
@@ -105,8 +109,12 @@ describe('connect() through a proxy', () => {
   });
 
   it('that sends bytes before the tunnel is used is not trusted', async () => {
-    const proxy = await startProxy((_request, socket) => socket.write('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 '));
-    await expect(connect('ws://a.example', { proxy: proxy.url })).rejects.toMatchObject({ code: 'ERR_PROXY' });
+    const proxy = await startProxy((_request, socket) =>
+      socket.write('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 '),
+    );
+    await expect(connect('ws://a.example', { proxy: proxy.url })).rejects.toMatchObject({
+      code: 'ERR_PROXY',
+    });
   });
 
   it('that is not there fails with ERR_CONNECT', async () => {
@@ -116,12 +124,17 @@ describe('connect() through a proxy', () => {
 
   it('that closes without an answer fails with ERR_CONNECT', async () => {
     const proxy = await startProxy((_request, socket) => Boolean(socket.destroy()));
-    await expect(connect('ws://a.example', { proxy: proxy.url })).rejects.toMatchObject({ code: 'ERR_CONNECT' });
+    await expect(connect('ws://a.example', { proxy: proxy.url })).rejects.toMatchObject({
+      code: 'ERR_CONNECT',
+    });
   });
 
   it('that does not answer fails after connectTimeout', async () => {
     const proxy = await WireServer.listen();
-    const attempt = connect('ws://a.example', { proxy: `http://127.0.0.1:${proxy.port}`, connectTimeout: 50 });
+    const attempt = connect('ws://a.example', {
+      proxy: `http://127.0.0.1:${proxy.port}`,
+      connectTimeout: 50,
+    });
     const wire = await proxy.next();
     await expect(attempt).rejects.toMatchObject({ phase: 'connect', milliseconds: 50 });
     await wire.ended;

@@ -15,7 +15,11 @@ beforeAll(() => {
 });
 
 /** A server that answers every handshake with a redirect to `location`, and the requests it saw. */
-async function redirecting(location: (request: IncomingMessage) => string | undefined, status = 302, tls?: object) {
+async function redirecting(
+  location: (request: IncomingMessage) => string | undefined,
+  status = 302,
+  tls?: object,
+) {
   const http = await listening(tls === undefined ? createServer() : createHttpsServer(tls));
   const requests: IncomingMessage[] = [];
   const certificates: unknown[] = [];
@@ -81,14 +85,17 @@ describe('A redirect', () => {
     expect(hop.requests).toHaveLength(6);
   });
 
-  it.each(['mailto:a@b.c', 'http://[::1', '/a#b', 'ftp://127.0.0.1/'])('to %s is refused', async (location) => {
-    const { url } = await redirecting(() => location);
-    await expect(connect(url)).rejects.toMatchObject({
-      code: 'ERR_REDIRECT',
-      status: 302,
-      headers: { location },
-    });
-  });
+  it.each(['mailto:a@b.c', 'http://[::1', '/a#b', 'ftp://127.0.0.1/'])(
+    'to %s is refused',
+    async (location) => {
+      const { url } = await redirecting(() => location);
+      await expect(connect(url)).rejects.toMatchObject({
+        code: 'ERR_REDIRECT',
+        status: 302,
+        headers: { location },
+      });
+    },
+  );
 
   it('is under one handshakeTimeout with the first attempt', async () => {
     const hop = await redirecting(({ url }) => `${url}a`);
@@ -100,11 +107,22 @@ describe('A redirect', () => {
 describe('A redirect to the same origin', () => {
   it('keeps all that the application sends', async () => {
     const hop = await redirecting(({ url }) => (url === '/' ? '/again' : undefined));
-    const options = { headers: { Authorization: 'Bearer x', 'X-A': 'b' }, protocols: 'p', origin: 'http://o' };
+    const options = {
+      headers: { Authorization: 'Bearer x', 'X-A': 'b' },
+      protocols: 'p',
+      origin: 'http://o',
+    };
     await expect(connect(hop.url, options)).rejects.toMatchObject({ status: 302 });
-    const expected = { authorization: 'Bearer x', 'x-a': 'b', 'sec-websocket-protocol': 'p', origin: 'http://o' };
+    const expected = {
+      authorization: 'Bearer x',
+      'x-a': 'b',
+      'sec-websocket-protocol': 'p',
+      origin: 'http://o',
+    };
     expect(hop.requests[1]!.headers).toMatchObject(expected);
-    expect(hop.requests[1]!.headers['sec-websocket-key']).not.toBe(hop.requests[0]!.headers['sec-websocket-key']);
+    expect(hop.requests[1]!.headers['sec-websocket-key']).not.toBe(
+      hop.requests[0]!.headers['sec-websocket-key'],
+    );
   });
 });
 

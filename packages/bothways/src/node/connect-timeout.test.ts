@@ -61,8 +61,8 @@ describe('handshakeTimeout', () => {
 
   it('is over once the connection is open', async () => {
     const server = await start({});
-    const socket = await join(server, { handshakeTimeout: 1_000, connectTimeout: 1_000 });
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const socket = await join(server, { handshakeTimeout: 500, connectTimeout: 500 });
+    await new Promise((resolve) => setTimeout(resolve, 600));
     expect(socket.readyState).toBe(1);
   });
 });

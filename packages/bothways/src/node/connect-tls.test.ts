@@ -37,14 +37,20 @@ describe('connect() over TLS', () => {
     socket.send('secret');
     socket.send(Buffer.alloc(300_000, 1));
     for await (const message of socket) if (received.push(message) === 2) break;
-    expect(received).toEqual(['secret', Buffer.alloc(300_000, 1)]);
+    expect(received[0]).toBe('secret');
+    expect(Buffer.alloc(300_000, 1).equals(received[1] as Buffer)).toBe(true);
     socket.close(4000);
     expect(await socket.closed).toMatchObject({ code: 4000, wasClean: true });
   });
 
   it.each([
     ['an untrusted certificate', () => good, {}, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-    ['a certificate for another name', () => otherName, () => ({ ca: otherName.cert }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    [
+      'a certificate for another name',
+      () => otherName,
+      () => ({ ca: otherName.cert }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
   ])('refuses %s', async (_what, certificate, tls, code) => {
     const { cert, key } = certificate();
     const server = await start({ tls: { cert, key } });
@@ -103,7 +109,8 @@ describe('connect() over TLS', () => {
       }
     });
     const socket = await join(server, { tls: { ca: cert } });
-    for (let index = 0; index < 200; index++) if (!socket.send(Buffer.alloc(50_000 + index))) await socket.ready;
+    for (let index = 0; index < 200; index++)
+      if (!socket.send(Buffer.alloc(50_000 + index))) await socket.ready;
     socket.close();
     await socket.closed;
     expect(received).toEqual(Array.from({ length: 200 }, (_, index) => 50_000 + index));

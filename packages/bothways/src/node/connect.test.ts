@@ -48,7 +48,12 @@ async function answered(answer: (wire: Wire, head: string) => void, options: Con
 }
 
 function switching(head: string, fields: Record<string, string | undefined> = {}): string {
-  const all = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Accept': acceptFor(head), ...fields };
+  const all = {
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    'Sec-WebSocket-Accept': acceptFor(head),
+    ...fields,
+  };
   const lines = Object.entries(all).filter(([, value]) => value !== undefined);
   return `HTTP/1.1 101 Switching Protocols\r\n${lines.map((line) => `${line.join(': ')}\r\n`).join('')}\r\n`;
 }
@@ -140,7 +145,9 @@ describe('The request of connect()', () => {
   });
 
   it('has the user of the URL, unless the application gives another', async () => {
-    expect(await requestOf((port) => `ws://me:p%20w@127.0.0.1:${port}`)).toMatch(/^authorization: Basic bWU6cCB3\r$/im);
+    expect(await requestOf((port) => `ws://me:p%20w@127.0.0.1:${port}`)).toMatch(
+      /^authorization: Basic bWU6cCB3\r$/im,
+    );
     const head = await requestOf((port) => `ws://me:p%20w@127.0.0.1:${port}`, {
       headers: { Authorization: 'Bearer x' },
     });
@@ -159,11 +166,15 @@ describe('connect()', () => {
   it('delivers what came right behind the 101, after open', async () => {
     const calls = new Arrivals<unknown>();
     const server = await WireServer.listen();
-    const joining = join(server, {}, {
-      open: () => calls.push('open'),
-      message: (_socket, data) => calls.push(data),
-      close: (_socket, code) => calls.push(code),
-    });
+    const joining = join(
+      server,
+      {},
+      {
+        open: () => calls.push('open'),
+        message: (_socket, data) => calls.push(data),
+        close: (_socket, code) => calls.push(code),
+      },
+    );
     const wire = await server.next();
     const behind = [serverFrame(0x81, 'a'), serverFrame(0x82, 'b'), serverFrame(0x88, closePayload(4000))];
     await wire.answerHandshake('', Buffer.concat(behind));
@@ -188,7 +199,11 @@ describe('connect()', () => {
     wire.write(Buffer.from('818537fa213d7f9f4d5158', 'hex'));
     expect((await wire.close()).code).toBe(1002);
     wire.end();
-    expect(await socket.closed).toMatchObject({ code: 1002, wasClean: false, error: { code: 'ERR_MASK_FORBIDDEN' } });
+    expect(await socket.closed).toMatchObject({
+      code: 1002,
+      wasClean: false,
+      error: { code: 'ERR_MASK_FORBIDDEN' },
+    });
   });
 
   it('fails the connection with 1009 when a message is larger than maxMessageSize', async () => {
@@ -219,7 +234,11 @@ describe('connect()', () => {
     onTestFinished(() => void http.close());
     const socket = await join('ws://name.example/live?a', { socketPath });
     const { request } = await opened.next();
-    expect([request.url, request.headers['host'], request.remoteAddress]).toEqual(['/live?a', 'name.example', '']);
+    expect([request.url, request.headers['host'], request.remoteAddress]).toEqual([
+      '/live?a',
+      'name.example',
+      '',
+    ]);
     expect(server.port).toBe(0);
     socket.close();
     await socket.closed;
@@ -289,7 +308,12 @@ describe('An answer that is no 101', () => {
 
 describe('A 101 that does not answer the request', () => {
   it.each([
-    ['a wrong accept', { 'Sec-WebSocket-Accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' }, {}, 'ERR_HANDSHAKE_ACCEPT'],
+    [
+      'a wrong accept',
+      { 'Sec-WebSocket-Accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' },
+      {},
+      'ERR_HANDSHAKE_ACCEPT',
+    ],
     ['no accept', { 'Sec-WebSocket-Accept': undefined }, {}, 'ERR_HANDSHAKE_ACCEPT'],
     ['another upgrade', { Upgrade: 'h2c' }, {}, 'ERR_HANDSHAKE_UPGRADE'],
     ['no upgrade', { Upgrade: undefined }, {}, 'ERR_HANDSHAKE_UPGRADE'],

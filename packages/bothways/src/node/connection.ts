@@ -192,7 +192,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   resume(): void {
     this.#isPaused = false;
-    this.#startReading();
+    // What is kept comes after this call has returned: a handler that runs within it would surprise.
+    process.nextTick(() => this.#startReading());
   }
 
   /**

@@ -96,13 +96,16 @@ const BAD_LINES: readonly (readonly [line: string, status: number])[] = [
 ];
 
 describe('A handshake that cannot be accepted', () => {
-  it.each(BAD_FIELDS)('because of %s gets one response that says why', async (_what, fields, status, reason) => {
-    const { status: answered, head, body } = await answerTo(upgradeRequest(fields));
-    expect(answered).toBe(status);
-    expect(body).toMatch(reason);
-    expect(body).not.toContain('\n');
-    expect(head + body).not.toMatch(/evil|chat|Set-Cookie/);
-  });
+  it.each(BAD_FIELDS)(
+    'because of %s gets one response that says why',
+    async (_what, fields, status, reason) => {
+      const { status: answered, head, body } = await answerTo(upgradeRequest(fields));
+      expect(answered).toBe(status);
+      expect(body).toMatch(reason);
+      expect(body).not.toContain('\n');
+      expect(head + body).not.toMatch(/evil|chat|Set-Cookie/);
+    },
+  );
 
   it.each(BAD_LINES)('because of "%s" gets %i', async (line, status) => {
     expect((await answerTo(upgradeRequest({}, line))).status).toBe(status);
@@ -119,17 +122,20 @@ describe('A handshake that cannot be accepted', () => {
     expect((await answerTo(upgradeRequest({}, 'POST / HTTP/1.1'))).head).toMatch(/^allow: GET\r$/im);
   });
 
-  it.each([990, 1_100, 5_000])('or can, but does not crash the server with %i header fields', async (count) => {
-    const server = await start({});
-    const wire = await Wire.connect(server.port);
-    const many: Record<string, string> = {};
-    for (let index = 0; index < count; index++) many[`a${index}`] = '';
-    wire.write(upgradeRequest(many));
-    const status = Number((await wire.head()).slice(9, 12));
-    expect([101, 400, 431]).toContain(status);
-    expect(status === 101).toBe(count === 990);
-    await Wire.upgraded(server.port);
-  });
+  it.each([990, 1_100, 5_000])(
+    'or can, but does not crash the server with %i header fields',
+    async (count) => {
+      const server = await start({});
+      const wire = await Wire.connect(server.port);
+      const many: Record<string, string> = {};
+      for (let index = 0; index < count; index++) many[`a${index}`] = '';
+      wire.write(upgradeRequest(many));
+      const status = Number((await wire.head()).slice(9, 12));
+      expect([101, 400, 431]).toContain(status);
+      expect(status === 101).toBe(count === 990);
+      await Wire.upgraded(server.port);
+    },
+  );
 
   it('because of a header field of 128 KiB gets 431', async () => {
     const server = await start({});
@@ -145,7 +151,10 @@ describe('What comes behind a refused handshake', () => {
   it.each([
     ['a request', upgradeRequest({ [VERSION]: '8' }) + pipelined],
     ['frames', upgradeRequest({ [VERSION]: '8' }) + clientFrame(0x81, 'hello').toString('latin1')],
-    ['the body that a length announces', upgradeRequest({ 'Content-Length': `${pipelined.length}` }) + pipelined],
+    [
+      'the body that a length announces',
+      upgradeRequest({ 'Content-Length': `${pipelined.length}` }) + pipelined,
+    ],
     ['a chunked body', `${upgradeRequest({ 'Transfer-Encoding': 'chunked' })}0\r\n\r\n${pipelined}`],
     [
       'a body of both lengths',

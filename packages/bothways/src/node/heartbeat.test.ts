@@ -45,27 +45,27 @@ describe('The heartbeat', () => {
   });
 
   it('keeps a peer that answers', async () => {
-    const server = await start({ pingInterval: 30, pingTimeout: 300 });
+    const server = await start({ pingInterval: 30, pingTimeout: 150 });
     const { socket } = await wsJoin(server);
     const seen = new Arrivals<void>();
     socket.on('ping', () => seen.push());
-    await seen.take(12);
+    await seen.take(6);
     expect(server.connections.size).toBe(1);
   });
 
   it('keeps our client, which answers by itself', async () => {
     const pongs = new Arrivals<void>();
-    const server = await start({ pingInterval: 30, pingTimeout: 300 }, { pong: () => pongs.push() });
+    const server = await start({ pingInterval: 30, pingTimeout: 150 }, { pong: () => pongs.push() });
     const client = await join(server);
-    await pongs.take(12);
+    await pongs.take(6);
     expect(client.readyState).toBe(1);
   });
 
   it('keeps a peer that does not answer but sends something else', async () => {
-    const server = await start({ pingInterval: 30, pingTimeout: 300 }, {});
+    const server = await start({ pingInterval: 30, pingTimeout: 150 }, {});
     const wire = await Wire.upgraded(server.port);
     const timer = setInterval(() => wire.write(clientFrame(0x81, 'busy')), 20);
-    await pings(wire, 12);
+    await pings(wire, 6);
     clearInterval(timer);
     expect(server.connections.size).toBe(1);
   });
@@ -73,7 +73,7 @@ describe('The heartbeat', () => {
   it('never cuts anybody when pingTimeout is 0', async () => {
     const server = await start({ pingInterval: 30, pingTimeout: 0 });
     const wire = await Wire.upgraded(server.port);
-    await pings(wire, 6);
+    await pings(wire, 4);
     expect(server.connections.size).toBe(1);
   });
 
@@ -82,7 +82,7 @@ describe('The heartbeat', () => {
     const wire = await Wire.upgraded(server.port);
     const socket = await opened.next();
     socket.pause();
-    await pings(wire, 8);
+    await pings(wire, 4);
     expect(socket.readyState).toBe(1);
     socket.resume();
     expect(await socket.closed).toMatchObject({ error: DEAD });
@@ -93,7 +93,7 @@ describe('The heartbeat', () => {
     const wire = await Wire.upgraded(server.port);
     const [socket] = server.connections;
     for (let index = 0; index < 4; index++) wire.write(clientFrame(0x82, Buffer.alloc(32_768)));
-    await pings(wire, 8);
+    await pings(wire, 4);
     expect(socket!.readyState).toBe(1);
     gate.resolve();
     expect(await socket!.closed).toMatchObject({ error: DEAD });
@@ -109,7 +109,11 @@ describe('The heartbeat', () => {
 
   it('closes no connection to which one message larger than maxBufferedBytes is on its way', async () => {
     const size = 12 << 20;
-    const { server, opened } = await startWatched({ pingInterval: 30, pingTimeout: 0, maxBufferedBytes: 1 << 20 });
+    const { server, opened } = await startWatched({
+      pingInterval: 30,
+      pingTimeout: 0,
+      maxBufferedBytes: 1 << 20,
+    });
     const wire = await Wire.upgraded(server.port);
     wire.pause();
     const socket = await opened.next();
@@ -140,7 +144,10 @@ describe('ping', () => {
   it('carries a payload that comes back to the pong handler, either way', async () => {
     const atServer = new Arrivals<string>();
     const atClient = new Arrivals<string>();
-    const { server, opened } = await startWatched({}, { pong: (_socket, payload) => atServer.push(String(payload)) });
+    const { server, opened } = await startWatched(
+      {},
+      { pong: (_socket, payload) => atServer.push(String(payload)) },
+    );
     const client = await join(server, {}, { pong: (_socket, payload) => atClient.push(String(payload)) });
     const socket = await opened.next();
     client.ping('é');

@@ -83,6 +83,18 @@ describe('An inbox', () => {
     expect([first, second]).toEqual([['a', 'b'], ['c']]);
   });
 
+  it('knows whether somebody iterates, and tells when that one breaks off', async () => {
+    const states: boolean[] = [];
+    const inbox: Inbox<string> = new Inbox(() => void states.push(inbox.hasReader));
+    expect(inbox.hasReader).toBe(false);
+    inbox.put('a');
+    inbox.put('b');
+    for await (const item of inbox) if (item === 'a') break;
+    expect(states).toEqual([true, false]);
+    expect(await inbox.next()).toEqual({ value: 'b', done: false });
+    expect(inbox.hasReader).toBe(true);
+  });
+
   it('keeps its order over thousands of messages, some taken as others come', async () => {
     const inbox = inboxOf();
     let put = 0;

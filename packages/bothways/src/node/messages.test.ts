@@ -65,7 +65,10 @@ describe('A message', () => {
     const pings = new Arrivals<string>();
     const server = await start(
       {},
-      { message: (socket, data) => void socket.send(data), ping: (_socket, payload) => pings.push(String(payload)) },
+      {
+        message: (socket, data) => void socket.send(data),
+        ping: (_socket, payload) => pings.push(String(payload)),
+      },
     );
     const wire = await Wire.upgraded(server.port);
     wire.write(clientFrame(0x01, hex('61 f0 9f'))); // "a" and half of U+1F642
@@ -130,18 +133,19 @@ describe('A message', () => {
 
 const memory = new Uint8Array([9, 9, 1, 2, 3, 4, 9, 9]);
 
-const DATA: readonly (readonly [what: string, data: string | ArrayBuffer | ArrayBufferView, hex: string])[] = [
-  ['a string', 'é', '81 02 c3a9'],
-  ['an empty string', '', '81 00'],
-  ['a lone surrogate', '\ud800', '81 03 efbfbd'],
-  ['a Buffer', Buffer.from('é'), '82 02 c3a9'],
-  ['a Uint8Array that begins later in its memory', memory.subarray(2, 5), '82 03 010203'],
-  ['an ArrayBuffer', memory.slice(2, 4).buffer, '82 02 0102'],
-  ['an empty ArrayBuffer', new ArrayBuffer(0), '82 00'],
-  ['a DataView', new DataView(memory.buffer, 2, 4), '82 04 01020304'],
-  ['a Float64Array', new Float64Array([1]), '82 08 000000000000f03f'],
-  ['a Uint16Array', new Uint16Array(memory.buffer, 2, 1), '82 02 0102'],
-];
+const DATA: readonly (readonly [what: string, data: string | ArrayBuffer | ArrayBufferView, hex: string])[] =
+  [
+    ['a string', 'é', '81 02 c3a9'],
+    ['an empty string', '', '81 00'],
+    ['a lone surrogate', '\ud800', '81 03 efbfbd'],
+    ['a Buffer', Buffer.from('é'), '82 02 c3a9'],
+    ['a Uint8Array that begins later in its memory', memory.subarray(2, 5), '82 03 010203'],
+    ['an ArrayBuffer', memory.slice(2, 4).buffer, '82 02 0102'],
+    ['an empty ArrayBuffer', new ArrayBuffer(0), '82 00'],
+    ['a DataView', new DataView(memory.buffer, 2, 4), '82 04 01020304'],
+    ['a Float64Array', new Float64Array([1]), '82 08 000000000000f03f'],
+    ['a Uint16Array', new Uint16Array(memory.buffer, 2, 1), '82 02 0102'],
+  ];
 
 describe('send', () => {
   it.each(DATA)('takes %s at the server', async (_what, data, expected) => {
@@ -195,7 +199,8 @@ describe('send', () => {
       },
     );
     const { messages } = await wsJoin(server);
-    for (const bytes of (await messages.take(2)) as Buffer[]) expect(bytes.every((byte) => byte === 1)).toBe(true);
+    for (const bytes of (await messages.take(2)) as Buffer[])
+      expect(bytes.every((byte) => byte === 1)).toBe(true);
   });
 
   it('does not change the bytes it is given, although a client masks', async () => {
@@ -235,7 +240,9 @@ describe('Many small messages', () => {
     const wire = await Wire.upgraded(server.port);
     await turns();
     const before = wire.reads.length;
-    wire.write(Buffer.concat(Array.from({ length: 1_000 }, (_, index) => clientFrame(0x81, `message ${index}`))));
+    wire.write(
+      Buffer.concat(Array.from({ length: 1_000 }, (_, index) => clientFrame(0x81, `message ${index}`))),
+    );
     for (let index = 0; index < 1_000; index++) expect(await wire.text()).toBe(`message ${index}`);
     expect(wire.reads.length - before).toBeLessThanOrEqual(4);
   });
@@ -244,7 +251,10 @@ describe('Many small messages', () => {
     const { server, opened } = await startWatched({ maxBufferedBytes: 64 * MIB });
     const { messages } = await joinWatched(server);
     const socket = await opened.next();
-    const sizes = Array.from({ length: 120 }, (_, index) => [3, 1_000, 5_600, 17_000, 70_000][index % 5]! + index);
+    const sizes = Array.from(
+      { length: 120 },
+      (_, index) => [3, 1_000, 5_600, 17_000, 70_000][index % 5]! + index,
+    );
     for (const [index, size] of sizes.entries()) {
       if (index % 2 === 0) socket.send(pattern(size));
       else socket.send('a'.repeat(size));

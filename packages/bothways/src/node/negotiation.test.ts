@@ -54,7 +54,13 @@ describe('The subprotocol', () => {
   });
 
   it.each([
-    ['throws', () => { throw new Error('broken'); }, 'broken'],
+    [
+      'throws',
+      () => {
+        throw new Error('broken');
+      },
+      'broken',
+    ],
     ['chooses what was not offered', () => 'b', 'not offered'],
     ['breaks the header line', () => 'a\r\nSet-Cookie: b', 'not offered'],
   ])('ends the handshake with 500 where the function %s', async (_how, protocols, message) => {
@@ -95,7 +101,11 @@ describe('The origin of a page', () => {
     [['https://a.example', 'https://*.b.example', 'http://localhost:*'], 'http://localhost:5173', 101],
     [['https://a.example', 'https://*.b.example', 'http://localhost:*'], 'https://b.example', 403],
     [['https://a.example', 'https://*.b.example', 'http://localhost:*'], 'http://a.example', 403],
-    [['https://a.example', 'https://*.b.example', 'http://localhost:*'], 'https://a.example.evil.example', 403],
+    [
+      ['https://a.example', 'https://*.b.example', 'http://localhost:*'],
+      'https://a.example.evil.example',
+      403,
+    ],
     [['https://a.example'], undefined, 101],
     [['null'], 'null', 101],
     [[], 'https://a.example', 403],
@@ -127,11 +137,19 @@ describe('A connection', () => {
     });
     wire.end();
     const peer = await wsServe();
-    const client = await join(`${peer.url}room?id=1`, { headers: options.headers, origin: 'http://a.example' });
+    const client = await join(`${peer.url}room?id=1`, {
+      headers: options.headers,
+      origin: 'http://a.example',
+    });
     expect(client.request).toMatchObject({
       method: 'GET',
       url: '/room?id=1',
-      headers: { 'x-user': 'me', upgrade: 'websocket', host: `127.0.0.1:${peer.port}`, origin: 'http://a.example' },
+      headers: {
+        'x-user': 'me',
+        upgrade: 'websocket',
+        host: `127.0.0.1:${peer.port}`,
+        origin: 'http://a.example',
+      },
       origin: 'http://a.example',
       protocols: [],
       remoteAddress: '127.0.0.1',

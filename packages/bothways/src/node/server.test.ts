@@ -151,7 +151,9 @@ describe('A server beside an HTTP server', () => {
 
   it('can live beside https', async () => {
     const { cert, key } = certificate;
-    const https = await listening(createHttpsServer({ cert, key }, (_request, response) => response.end('a page')));
+    const https = await listening(
+      createHttpsServer({ cert, key }, (_request, response) => response.end('a page')),
+    );
     const server = await start({ port: undefined, host: undefined, server: https });
     expect(server.url).toBe(`wss://127.0.0.1:${https.port}/`);
     expect(await echoes(server.url, { ca: cert })).toBe('through');
@@ -178,13 +180,16 @@ describe('A server beside an HTTP server', () => {
     expect([one.connections.size, two.connections.size]).toEqual([1, 1]);
   });
 
-  it.each(['/', '/livery', '/live/', '/LIVE', '//live', '/a/live'])('is not at %s but at its path', async (target) => {
-    const http = await listening();
-    await start({ port: undefined, host: undefined, server: http, path: '/live' });
-    const wire = await Wire.connect(http.port);
-    wire.write(upgradeRequest({}, `GET ${target} HTTP/1.1`));
-    expect((await wire.rest()).toString()).toMatch(/^HTTP\/1\.1 404 /);
-  });
+  it.each(['/', '/livery', '/live/', '/LIVE', '//live', '/a/live'])(
+    'is not at %s but at its path',
+    async (target) => {
+      const http = await listening();
+      await start({ port: undefined, host: undefined, server: http, path: '/live' });
+      const wire = await Wire.connect(http.port);
+      wire.write(upgradeRequest({}, `GET ${target} HTTP/1.1`));
+      expect((await wire.rest()).toString()).toMatch(/^HTTP\/1\.1 404 /);
+    },
+  );
 
   it('takes a request-target that is an absolute URL', async () => {
     const server = await start({ path: '/live' });

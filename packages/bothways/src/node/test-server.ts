@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { onTestFinished } from 'vitest';
-import { WebSocket as WsClient, WebSocketServer as WsServer, type ClientOptions, type ServerOptions } from 'ws';
+import {
+  WebSocket as WsClient,
+  WebSocketServer as WsServer,
+  type ClientOptions,
+  type ServerOptions,
+} from 'ws';
 import type { AddressInfo } from 'node:net';
 import type { Connection } from '../protocol/contract.js';
 import { connect, type ConnectOptions } from './connect.js';
@@ -105,7 +110,9 @@ export async function wsServe(options: ServerOptions = {}) {
 }
 
 /** Lets an HTTP server listen on a free port until the test ends. */
-export async function listening(http: HttpServer = createHttpServer()): Promise<HttpServer & { port: number }> {
+export async function listening(
+  http: HttpServer = createHttpServer(),
+): Promise<HttpServer & { port: number }> {
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   onTestFinished(() => {
@@ -120,9 +127,12 @@ export async function listening(http: HttpServer = createHttpServer()): Promise<
  *
  * @param message makes each of them, from its number.
  */
-export async function flood(socket: Pick<Socket, "send" | "bufferedAmount">, message: (index: number) => Uint8Array): Promise<number> {
+export async function flood(
+  socket: Pick<Socket, 'send' | 'bufferedAmount'>,
+  message: (index: number) => Uint8Array,
+): Promise<number> {
   let count = 0;
-  for (let bytes = 0; ; ) {
+  for (let bytes = 0; ;) {
     for (let isBelow = true; isBelow; count++) {
       const each = message(count);
       bytes += each.length;

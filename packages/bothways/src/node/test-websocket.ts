@@ -13,7 +13,9 @@ export function watch(socket: WebSocket): Arrivals<Event> {
 }
 
 /** A WebSocket whose server is a wire of the test; it is not open before the wire answers. */
-export async function dial(...rest: ConstructorParameters<typeof WebSocket> extends [unknown, ...infer R] ? R : never) {
+export async function dial(
+  ...rest: ConstructorParameters<typeof WebSocket> extends [unknown, ...infer R] ? R : never
+) {
   const server = await WireServer.listen();
   const socket = new WebSocket(server.url, ...rest);
   const events = watch(socket);

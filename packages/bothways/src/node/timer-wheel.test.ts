@@ -142,9 +142,11 @@ describe('A deadline', () => {
       // The machine was suspended for half an hour: one alarm, and half of them are due.
       now += 30.5 * 60_000;
       alarms.pop()!();
-      expect(names().map(Number).toSorted((one, other) => one - other)).toEqual(
-        Array.from({ length: 30 }, (_, index) => index + 1),
-      );
+      expect(
+        names()
+          .map(Number)
+          .toSorted((one, other) => one - other),
+      ).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
     } finally {
       clock.mockRestore();
       timeouts.mockRestore();
@@ -160,6 +162,7 @@ describe('Many deadlines', () => {
       return seed % below;
     };
     const due = new Map<string, number>();
+    const wrong: unknown[] = [];
     const each = Array.from({ length: 300 }, (_, index) => {
       const name = `${index}`;
       return [name, timed(name)] as const;
@@ -169,13 +172,11 @@ describe('Many deadlines', () => {
       for (; seen < rang.length; seen++) {
         const [name, at] = rang[seen]!;
         const expected = due.get(name);
-        expect(expected).toBeDefined();
-        expect(at).toBeGreaterThanOrEqual(expected!);
-        expect(at).toBeLessThanOrEqual(expected! + LATE);
+        if (expected === undefined || at < expected || at > expected + LATE) wrong.push([name, at, expected]);
         due.delete(name);
       }
       const now = performance.now() - start;
-      for (const at of due.values()) expect(now - at).toBeLessThanOrEqual(LATE);
+      for (const [name, at] of due) if (now - at > LATE) wrong.push([name, now, at]);
     };
     for (let round = 0; round < 3_000; round++) {
       const [name, one] = each[random(each.length)]!;
@@ -192,6 +193,7 @@ describe('Many deadlines', () => {
     }
     vi.advanceTimersByTime(4 * TURN);
     check();
+    expect(wrong).toEqual([]);
     expect(due.size).toBe(0);
     expect(seen).toBeGreaterThan(500);
   });

@@ -74,18 +74,21 @@ describe('The events of a WebSocket', () => {
     ['a masked frame', hex('818137fa213d56'), 1002, 'ERR_MASK_FORBIDDEN'],
     ['bad UTF-8', serverFrame(0x81, hex('ff')), 1007, 'ERR_UTF8'],
     ['close code 1005', serverFrame(0x88, closePayload(1005)), 1002, 'ERR_CLOSE_CODE'],
-  ])('are error and close 1006 for the page after %s, whatever the server is told', async (_what, bytes, code, why) => {
-    const { events, wire } = await dialOpen();
-    wire.write(bytes);
-    expect((await wire.close()).code).toBe(code);
-    wire.end();
-    const [error, close] = await events.take(2);
-    expect(error).toMatchObject({ type: 'error', error: { code: why } });
-    expect((error as ErrorEvent).message).toBe((error as ErrorEvent).error.message);
-    expect(close).toMatchObject(LOST);
-    await turns();
-    expect(events.items).toEqual([]);
-  });
+  ])(
+    'are error and close 1006 for the page after %s, whatever the server is told',
+    async (_what, bytes, code, why) => {
+      const { events, wire } = await dialOpen();
+      wire.write(bytes);
+      expect((await wire.close()).code).toBe(code);
+      wire.end();
+      const [error, close] = await events.take(2);
+      expect(error).toMatchObject({ type: 'error', error: { code: why } });
+      expect((error as ErrorEvent).message).toBe((error as ErrorEvent).error.message);
+      expect(close).toMatchObject(LOST);
+      await turns();
+      expect(events.items).toEqual([]);
+    },
+  );
 
   it.each([
     ['HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n', { code: 'ERR_HANDSHAKE_STATUS', status: 403 }],

@@ -14,7 +14,8 @@ function thrownBy(call: () => unknown): unknown {
   return undefined;
 }
 
-const construct = (...args: unknown[]): unknown => thrownBy(() => Reflect.construct(WebSocket, args) as unknown);
+const construct = (...args: unknown[]): unknown =>
+  thrownBy(() => Reflect.construct(WebSocket, args) as unknown);
 
 describe('The constructor of WebSocket', () => {
   it.each([
@@ -68,9 +69,19 @@ describe('The constructor of WebSocket', () => {
 
   it('begins with nothing but a URL', async () => {
     const { socket } = await dial();
-    expect([socket.readyState, socket.protocol, socket.extensions, socket.bufferedAmount]).toEqual([0, '', '', 0]);
+    expect([socket.readyState, socket.protocol, socket.extensions, socket.bufferedAmount]).toEqual([
+      0,
+      '',
+      '',
+      0,
+    ]);
     expect(socket.binaryType).toBe('blob');
-    expect([socket.onopen, socket.onmessage, socket.onerror, socket.onclose]).toEqual([null, null, null, null]);
+    expect([socket.onopen, socket.onmessage, socket.onerror, socket.onclose]).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ]);
   });
 
   it.each([

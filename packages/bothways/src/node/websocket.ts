@@ -282,12 +282,17 @@ function asSyntaxError<Result>(call: () => Result): Result {
   }
 }
 
+/** WebIDL's conversion to a string: what has none, such as a symbol, throws. */
+function toText(value: unknown): string {
+  return `${value as number}`;
+}
+
 /** Bytes are copied by `send`, which masks them. */
 function toMessage(data: unknown): OutgoingMessage {
   if (data instanceof Blob || data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return `${data as string}`;
+  return toText(data);
 }
 
 /** WebIDL's [Clamp]: a number between two integers becomes the nearest one, and of two the even one. */
@@ -310,7 +315,7 @@ function checkClose(code: unknown, reason: unknown): [number | undefined, string
       );
     }
   }
-  const text = reason === undefined ? '' : `${reason as string}`;
+  const text = reason === undefined ? '' : toText(reason);
   if (Buffer.byteLength(text) > MAX_CLOSE_REASON) {
     throw new DOMException(`A close reason has at most ${MAX_CLOSE_REASON} bytes of UTF-8`, 'SyntaxError');
   }

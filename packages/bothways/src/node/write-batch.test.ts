@@ -52,13 +52,20 @@ class Slow extends Duplex {
 
 function masked(frames: Buffer): Buffer[] {
   const payloads: Buffer[] = [];
-  for (let at = 0; at < frames.length; ) {
+  for (let at = 0; at < frames.length;) {
     const short = frames[at + 1]! & 0x7f;
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length = short < 126 ? short : short === 126 ? frames.readUInt16BE(at + 2) : Number(frames.readBigUInt64BE(at + 2));
+    const length =
+      short < 126
+        ? short
+        : short === 126
+          ? frames.readUInt16BE(at + 2)
+          : Number(frames.readBigUInt64BE(at + 2));
     const key = frames.subarray(at + header, at + header + 4);
     const start = at + header + 4;
-    payloads.push(Buffer.from(frames.subarray(start, start + length).map((byte, index) => byte ^ key[index & 3]!)));
+    payloads.push(
+      Buffer.from(frames.subarray(start, start + length).map((byte, index) => byte ^ key[index & 3]!)),
+    );
     at = start + length;
   }
   return payloads;
@@ -102,15 +109,18 @@ describe('A write batch', () => {
     expect(stream.writes).toEqual([hex('81 01 61')]);
   });
 
-  it.each([0, 1, 47, 48, 125, 126, 127, 2_000, 2_048, COPY_LIMIT - 1, COPY_LIMIT])('copies a payload of %i bytes', (size) => {
-    const stream = new Slow();
-    const batch = new WriteBatch(stream, false);
-    const payload = Buffer.alloc(size, 1);
-    batch.writeFrame(BINARY, payload);
-    payload.fill(2);
-    batch.flush();
-    expect(stream.all.equals(serverFrame(0x82, Buffer.alloc(size, 1)))).toBe(true);
-  });
+  it.each([0, 1, 47, 48, 125, 126, 127, 2_000, 2_048, COPY_LIMIT - 1, COPY_LIMIT])(
+    'copies a payload of %i bytes',
+    (size) => {
+      const stream = new Slow();
+      const batch = new WriteBatch(stream, false);
+      const payload = Buffer.alloc(size, 1);
+      batch.writeFrame(BINARY, payload);
+      payload.fill(2);
+      batch.flush();
+      expect(stream.all.equals(serverFrame(0x82, Buffer.alloc(size, 1)))).toBe(true);
+    },
+  );
 
   it('writes a large payload from where it is, behind what came before', () => {
     const stream = new Slow(true);
@@ -126,16 +136,19 @@ describe('A write batch', () => {
     expect(stream.all.equals(Buffer.concat(expected))).toBe(true);
   });
 
-  it.each([0, 3, 47, 48, 126, COPY_LIMIT, COPY_LIMIT + 1, 70_000])('masks a copy of a payload of %i bytes', (size) => {
-    const stream = new Slow();
-    const batch = new WriteBatch(stream, true);
-    const payload = Buffer.alloc(size, 1);
-    batch.writeText(TEXT, 'before');
-    batch.writeFrame(BINARY, payload);
-    batch.flush();
-    expect(payload.equals(Buffer.alloc(size, 1))).toBe(true);
-    expect(masked(stream.all)).toEqual([Buffer.from('before'), Buffer.alloc(size, 1)]);
-  });
+  it.each([0, 3, 47, 48, 126, COPY_LIMIT, COPY_LIMIT + 1, 70_000])(
+    'masks a copy of a payload of %i bytes',
+    (size) => {
+      const stream = new Slow();
+      const batch = new WriteBatch(stream, true);
+      const payload = Buffer.alloc(size, 1);
+      batch.writeText(TEXT, 'before');
+      batch.writeFrame(BINARY, payload);
+      batch.flush();
+      expect(payload.equals(Buffer.alloc(size, 1))).toBe(true);
+      expect(masked(stream.all)).toEqual([Buffer.from('before'), Buffer.alloc(size, 1)]);
+    },
+  );
 
   it.each(['a', 'é', '€', '🙂'])('writes a text of "%s" of any length', (character) => {
     const most = Math.floor(TEXT_COPY_LIMIT / character.length);
@@ -217,7 +230,9 @@ describe('A write batch', () => {
   it('writes encoded frames of any size in their order', () => {
     const stream = new Slow();
     const batch = new WriteBatch(stream, false);
-    const frames = [10, COPY_LIMIT - 4, COPY_LIMIT + 1, 3].map((size) => serverFrame(0x82, Buffer.alloc(size, size)));
+    const frames = [10, COPY_LIMIT - 4, COPY_LIMIT + 1, 3].map((size) =>
+      serverFrame(0x82, Buffer.alloc(size, size)),
+    );
     for (const frame of frames) batch.writeEncoded(frame);
     batch.flush();
     expect(stream.all.equals(Buffer.concat(frames))).toBe(true);

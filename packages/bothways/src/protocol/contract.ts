@@ -98,8 +98,12 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
   /** Cuts the connection at once, without a closing handshake. */
   terminate(): void;
 
-  /** Stops reading: no handler is called until `resume`, and the peer is slowed by the transport. */
+  /**
+   * Stops reading: no handler is called until `resume`, and the peer is slowed by the transport. After `close`
+   * nothing is held back: what a paused connection has not read is discarded, so that the peer's Close can be.
+   */
   pause(): void;
+  /** Goes on reading, after this call has returned. */
   resume(): void;
 
   /**

@@ -45,12 +45,15 @@ describe('Topics', () => {
     expect([...topics.of('a')]).toEqual(['y']);
   });
 
-  it.each(['__proto__', 'constructor', 'toString', ''])('have no names of their own, such as "%s"', (name) => {
-    const topics = new Topics<string>();
-    expect([...topics.of(name)]).toEqual([]);
-    topics.subscribe(name, 'x');
-    expect([...topics.of(name)]).toEqual(['x']);
-  });
+  it.each(['__proto__', 'constructor', 'toString', ''])(
+    'have no names of their own, such as "%s"',
+    (name) => {
+      const topics = new Topics<string>();
+      expect([...topics.of(name)]).toEqual([]);
+      topics.subscribe(name, 'x');
+      expect([...topics.of(name)]).toEqual(['x']);
+    },
+  );
 
   it('keep nothing of a topic that nobody subscribes to any more', () => {
     const topics = new Topics<string>();
