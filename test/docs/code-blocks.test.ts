@@ -54,6 +54,8 @@ describe('the code blocks of the documentation', () => {
     if (!existsSync(command)) throw new Error('The packages are not built: run `npm run build`');
     rmSync(artifacts, { recursive: true, force: true });
     mkdirSync(join(artifacts, 'bin'), { recursive: true });
+    // npx stays in between, and would not pass on that its command is ended.
+    writeCommand('npx', 'exec "$@"');
     writeCommand('bothways', `exec "${process.execPath}" "${command}" "$@"`);
     for (const document of documents) {
       makeFolder(document);
