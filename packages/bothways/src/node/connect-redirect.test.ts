@@ -28,6 +28,8 @@ async function redirecting(
   });
   http.on('upgrade', (request: IncomingMessage, socket) => {
     requests.push(request);
+    // A client that gave up resets.
+    socket.on('error', () => {});
     const target = location(request);
     const field = target === undefined ? '' : `Location: ${target}\r\n`;
     socket.end(`HTTP/1.1 ${status} Elsewhere\r\n${field}Content-Length: 0\r\n\r\n`);

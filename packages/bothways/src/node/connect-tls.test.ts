@@ -22,7 +22,10 @@ beforeAll(() => {
 async function listenTls(options: TlsOptions) {
   const server = createTlsServer({ ALPNProtocols: ['h2', 'http/1.1'], ...options });
   const sockets = new Arrivals<TLSSocket>();
-  server.on('secureConnection', sockets.push);
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => {});
+    sockets.push(socket);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());

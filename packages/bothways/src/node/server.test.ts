@@ -212,6 +212,7 @@ describe('A server beside an HTTP server', () => {
     const http = await listening();
     await start({ port: undefined, host: undefined, server: http, path: '/live' });
     http.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+      socket.on('error', () => {});
       if (request.url === '/other') socket.end('HTTP/1.1 200 OK\r\n\r\nanother protocol');
     });
     const wire = await Wire.connect(http.port);

@@ -37,6 +37,18 @@ export class Arrivals<Item> {
   }
 }
 
+/**
+ * Does something as long as `isTrue`, within one task, and returns how often. It gives up, for what fills memory
+ * must not go on for ever when it fails.
+ */
+export function repeatWhile(isTrue: () => boolean, action: () => unknown, most = 2_000): number {
+  for (let count = 0; count < most; count++) {
+    if (!isTrue()) return count;
+    action();
+  }
+  throw new Error(`It went on ${most} times, and nothing changed`);
+}
+
 /** Waits until `isTrue`, looking every few milliseconds: for what no event tells. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await turn(3);
