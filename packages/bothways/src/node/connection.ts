@@ -434,7 +434,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   #endSocket(): void {
     this.#batch.flush();
-    this.#socket.end();
+    // Node makes an error, with its stack, of each end after the first.
+    if (!this.#socket.writableEnded) this.#socket.end();
     this.#socket.resume();
   }
 

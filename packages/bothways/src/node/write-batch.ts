@@ -17,8 +17,9 @@ const LOOP_BELOW = 48;
 const SMALL_BLOCK = 2 * 1024;
 const LARGE_BLOCK = 64 * 1024;
 
-/** Blocks that wait to be used again, at most. */
-const MAX_FREE = 64;
+/** Blocks that wait to be used again, at most: 8 MiB of small ones, for a broadcast, and 4 MiB of large ones. */
+const MAX_FREE_SMALL = 4096;
+const MAX_FREE_LARGE = 64;
 const freeSmall: Buffer[] = [];
 const freeLarge: Buffer[] = [];
 
@@ -128,10 +129,11 @@ export class WriteBatch {
       this.#write(frame.subarray(0, at + length));
       return;
     }
-    const block = this.#reserve(MAX_HEADER);
-    this.#length = writeHeader(block, this.#length, firstByte, length);
+    const header = Buffer.allocUnsafe(headerLength(length, false));
+    writeHeader(header, 0, firstByte, length);
     this.#socket.cork();
     this.flush();
+    this.#write(header);
     this.#write(payload);
     this.#socket.uncork();
   }
@@ -186,6 +188,9 @@ function takeLarge(): Buffer {
 }
 
 function giveBack(block: Buffer): void {
-  const free = block.length === SMALL_BLOCK ? freeSmall : freeLarge;
-  if (free.length < MAX_FREE) free.push(block);
+  if (block.length === SMALL_BLOCK) {
+    if (freeSmall.length < MAX_FREE_SMALL) freeSmall.push(block);
+  } else if (freeLarge.length < MAX_FREE_LARGE) {
+    freeLarge.push(block);
+  }
 }

@@ -196,33 +196,33 @@ describe('the memory of a message in pieces', () => {
     ['a header alone reserves at most 64 KiB, whatever it promises', [[10, 2 ** 50]], [65_536]],
     ['64 KiB are promised exactly', [[10, 65_536]], [65_536]],
     ['one byte more is promised', [[10, 65_537]], [65_536]],
-    ['32 KiB came at once', [[32_768, 2 ** 50]], [65_536]],
-    ['more than that came at once', [[32_769, 2 ** 50]], [65_538]],
+    ['4 KiB came at once', [[4096, 2 ** 50]], [65_536]],
+    ['more than that came at once', [[4097, 2 ** 50]], [65_552]],
     ['it all came at once, only not with its header', [[60_000, 60_000]], [60_000]],
     ['it is one byte', [[1, 1]], [1]],
     [
       'there is room for what comes',
       [
-        [65_536, 300_000],
-        [65_536, 300_000],
+        [65_536, 3_000_000],
+        [65_536, 3_000_000],
       ],
-      [131_072],
+      [1_048_576],
     ],
     [
-      'the last doubling stops at what was promised',
+      'the last growth stops at what was promised',
       [
-        [131_072, 300_000],
-        [131_073, 300_000],
+        [131_072, 3_000_000],
+        [2_000_000, 3_000_000],
       ],
-      [262_144, 300_000],
+      [2_097_152, 3_000_000],
     ],
     [
       'the last piece is what did not fit',
       [
-        [65_536, 150_000],
-        [84_464, 150_000],
+        [65_536, 1_500_000],
+        [1_434_464, 1_500_000],
       ],
-      [131_072, 150_000],
+      [1_048_576, 1_500_000],
     ],
   ] as const)('of one frame ends in a buffer of its size when %s', (_, pieces, allocated) => {
     expect(allocatedFor(pieces, true)).toEqual(allocated);

@@ -2,8 +2,11 @@ import { mask } from './mask.js';
 import type { Platform } from './platform.js';
 import { UTF8_INVALID, UTF8_START, checkUtf8, incompleteTail, type Utf8State } from './utf8.js';
 
-/** What a header alone may reserve, bytes, whatever length it announces; then the buffer doubles. */
+/** What a header alone may reserve, bytes, whatever length it announces. */
 const MAX_RESERVED_AHEAD = 64 * 1024;
+
+/** And how often as much as has arrived: copying a large message again as it grows would cost more than memory. */
+const RESERVED_PER_BYTE = 16;
 
 /** What the first of several fragments reserves at least, bytes. */
 const MIN_CAPACITY = 256;
@@ -64,7 +67,7 @@ export class PartialMessage<Bytes extends Uint8Array> {
   #reserve(needed: number, promised: number, isLast: boolean): Bytes {
     const current = this.#bytes;
     if (current !== undefined && current.length >= needed) return current;
-    const ahead = Math.min(promised, Math.max(MAX_RESERVED_AHEAD, 2 * needed));
+    const ahead = Math.min(promised, Math.max(MAX_RESERVED_AHEAD, RESERVED_PER_BYTE * needed));
     // A message of one frame ends in a buffer of exactly its size; one of fragments has room for the next.
     const capacity = isLast ? ahead : Math.max(MIN_CAPACITY, 2 * needed, ahead);
     const bytes = this.#platform.allocate(capacity);
