@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Arrivals, deferred, turns } from './test-arrivals.js';
+import { Arrivals, deferred, settled, turns } from './test-arrivals.js';
 import { join, joinWire, start, startWatched, wsJoin, type Socket } from './test-server.js';
 import { Wire, clientFrame, serverFrame, type Frame } from './test-wire.js';
 
@@ -118,9 +118,10 @@ describe('The heartbeat', () => {
     wire.pause();
     const socket = await opened.next();
     socket.send(Buffer.alloc(size));
-    // Meanwhile another connection has been pinged often enough.
+    const waiting = await settled(() => socket.bufferedAmount);
+    // Meanwhile another connection has been pinged often enough, and this one would not have been helped.
     await pings(await Wire.upgraded(server.port), 4);
-    expect(socket.readyState).toBe(1);
+    expect([socket.readyState, socket.bufferedAmount]).toEqual([1, waiting]);
     wire.resume();
     let frame = await wire.frame();
     while (frame.opcode === 9) frame = await wire.frame();

@@ -86,6 +86,24 @@ describe('A process', () => {
     expect(output).toBe('alive\n');
   });
 
+  it('lives on when a client resets that is refused because accept closed the server', async () => {
+    const output = await run(`
+      const http = createServer();
+      http.listen(0, host);
+      await once(http, 'listening');
+      const server = await serve({ server: http, accept: () => { void server.close(); return 1; } }, {});
+      const client = connectTcp(http.address().port, host);
+      client.on('error', () => {});
+      client.write(request);
+      const [answer] = await once(client, 'data');
+      client.resetAndDestroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      console.log(answer.toString().slice(0, 12), server.metrics().pendingHandshakes);
+      http.close();
+    `);
+    expect(output).toBe('HTTP/1.1 503 0\n');
+  });
+
   it('lives on when a Blob cannot be read that is to be sent', async () => {
     const output = await run(`
       const server = await serve({ port: 0, host }, {});

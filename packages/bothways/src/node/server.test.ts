@@ -198,6 +198,17 @@ describe('A server beside an HTTP server', () => {
     expect(await wire.text()).toBe('through');
   });
 
+  it('finds the one of several servers that an absolute URL is for', async () => {
+    const http = await listening();
+    const beside = { port: undefined, host: undefined, server: http };
+    await start({ ...beside, path: '/one' }, { open: (socket) => void socket.send('one') });
+    await start({ ...beside, path: '/two' }, { open: (socket) => void socket.send('two') });
+    const wire = await Wire.connect(http.port);
+    wire.write(upgradeRequest({}, `GET http://127.0.0.1:${http.port}/two HTTP/1.1`));
+    expect(await wire.head()).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await wire.text()).toBe('two');
+  });
+
   it('answers 404 at a path that none of several servers has', { timeout: 5_000 }, async () => {
     const http = await listening();
     const beside = { port: undefined, host: undefined, server: http };
