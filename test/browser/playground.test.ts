@@ -8,6 +8,9 @@ import { TestCommand } from '../../packages/cli/src/test-command.js';
 const screenshots = resolve(import.meta.dirname, '../../artifacts/screenshots');
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** What `npm start` runs. */
+const start = resolve(import.meta.dirname, '../../scripts/start.mjs');
+
 const wide = { width: 1440, height: 900 };
 const tablet = { width: 820, height: 1180 };
 const phone = { width: 390, height: 844 };
@@ -43,7 +46,7 @@ beforeEach(async () => {
   windows = [];
   complaints = [];
   forgiven = undefined;
-  server = new TestCommand(['playground', '--port', '0']);
+  server = new TestCommand(['--port', '0'], {}, start);
   address = await server.address();
 });
 

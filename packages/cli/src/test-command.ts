@@ -13,10 +13,11 @@ export class TestCommand implements AsyncDisposable {
   readonly #ended: Promise<number | null>;
   #seen: () => void = () => {};
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** @param program what to run in place of the command. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, program = main) {
     if (!existsSync(main)) throw new Error('The command is not built. Build it: npm run build');
     const { PORT: _port, ...inherited } = process.env;
-    this.process = spawn(process.execPath, [main, ...args], { env: { ...inherited, ...env } });
+    this.process = spawn(process.execPath, [program, ...args], { env: { ...inherited, ...env } });
     this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#seen();

@@ -9,7 +9,8 @@ import {
   formatRefusal,
 } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
-import { toError } from './handlers.js';
+import { parseWebSocketUrl } from '../protocol/url.js';
+import { isThenable, toError } from './handlers.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ServeOptions } from './options.js';
 import { sha1Base64 } from './platform.js';
 import { Rejection } from './rejection.js';
@@ -60,7 +61,8 @@ export class Http1Acceptor<State> {
   isForPath(url: string | undefined): boolean {
     const { path } = this.#options;
     if (path === undefined || url === undefined) return true;
-    return url === path || (url.startsWith(path) && url[path.length] === '?');
+    const target = url.startsWith('/') ? url : resourceOf(url);
+    return target === path || (target.startsWith(path) && target[path.length] === '?');
   }
 
   /** Takes over the socket of an upgrade request: it ends as a connection or with a refusal. */
@@ -99,8 +101,8 @@ export class Http1Acceptor<State> {
     }
     try {
       const decision = accept(request);
-      if (decision instanceof Promise) void this.#await(decision, request, socket, head);
-      else this.#conclude(request, socket, head, decision);
+      if (isThenable(decision)) void this.#await(decision, request, socket, head);
+      else this.#conclude(request, socket, head, decision as State | Rejection);
     } catch (thrown) {
       this.#fail(thrown, request, socket);
     }
@@ -108,7 +110,7 @@ export class Http1Acceptor<State> {
 
   /** Meanwhile nothing is read from the socket, so what the client sends waits in it, and then in the client. */
   async #await(
-    decision: Promise<State | Rejection>,
+    decision: PromiseLike<unknown>,
     request: HandshakeRequest,
     socket: Duplex,
     head: Buffer,
@@ -121,7 +123,7 @@ export class Http1Acceptor<State> {
     this.#undecided.add(undecided);
     if (this.#timeout > 0) setDeadline(undecided, this.#timeout);
     try {
-      const state = await decision;
+      const state = (await decision) as State | Rejection;
       if (this.#settle(undecided)) this.#conclude(request, socket, head, state);
     } catch (thrown) {
       if (this.#settle(undecided)) this.#fail(thrown, request, socket);
@@ -188,6 +190,15 @@ function end(socket: Duplex, response: string): void {
   socket.resume();
   const linger = new Linger(socket);
   socket.on('close', () => clearDeadline(linger));
+}
+
+/** Path and query of a request-target in absolute form (RFC 9112 section 3.2.2), `''` for what is none. */
+function resourceOf(url: string): string {
+  try {
+    return parseWebSocketUrl(url).resource;
+  } catch {
+    return '';
+  }
 }
 
 const NOT_FOUND = new Refusal(404, 'No WebSocket can be opened at this path.');

@@ -10,7 +10,7 @@ import { Arrivals } from './test-arrivals.js';
 import { join, joinWire, start, startWatched } from './test-server.js';
 import { WireServer, acceptFor, closePayload, serverFrame, type Wire } from './test-wire.js';
 
-const MS = 'a number of milliseconds from 0 to 2147483647';
+const MS = 'a whole number of milliseconds from 0 to 2147483647';
 
 const WRONG: readonly (readonly [name: string, values: readonly unknown[], allowed: string])[] = [
   ['protocols', [1, {}, null], 'a subprotocol or a list of them'],

@@ -141,12 +141,25 @@ async function followRedirects(
   }
 }
 
+/** What another origin may know of the options for TLS: whom to trust and which algorithms, nothing of who we are. */
+const PUBLIC_TLS = [
+  'ca',
+  'crl',
+  'rejectUnauthorized',
+  'minVersion',
+  'maxVersion',
+  'ciphers',
+  'sigalgs',
+] as const;
+
 /** Another origin gets nothing that was meant for the first: no header field, no client certificate. */
 function withoutSecrets(options: ConnectOptions): ConnectOptions {
   const { headers: _headers, tls, ...others } = options;
   if (tls === undefined) return others;
-  const { cert: _cert, key: _key, pfx: _pfx, passphrase: _passphrase, ...publicTls } = tls;
-  return { ...others, tls: publicTls };
+  const publicTls = PUBLIC_TLS.flatMap((name) =>
+    tls[name] === undefined ? [] : [[name, tls[name]] as const],
+  );
+  return { ...others, tls: Object.fromEntries(publicTls) };
 }
 
 function redirectTarget(

@@ -12,7 +12,7 @@ import { LimitError } from '../protocol/errors.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import { toBytes } from './encode-message.js';
 import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
-import { report, toError, type Handlers } from './handlers.js';
+import { isThenable, report, toError, type Handlers } from './handlers.js';
 import { Inbox } from './inbox.js';
 import { nodePlatform } from './platform.js';
 import { clearDeadline } from './timer-wheel.js';
@@ -112,7 +112,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   get ready(): Promise<void> {
-    if (this.#isBelowHighWaterMark || this.#socket.destroyed) return Promise.resolve();
+    if (this.#isBelowHighWaterMark || !this.#isOpen) return Promise.resolve();
     this.#awaitDrain();
     return new Promise((resolve) => {
       if (this.#readyWaiters === NOBODY) this.#readyWaiters = [];
@@ -131,7 +131,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   send(data: Data): boolean {
     if (typeof data === 'string') {
       if (data.length > TEXT_COPY_LIMIT) return this.#sendFrame(TEXT, Buffer.from(data));
-      if (!this.#maySend(data.length)) return false;
+      if (!this.#maySend()) return false;
       this.#batch.writeText(TEXT, data);
       return this.#afterSend();
     }
@@ -140,7 +140,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   /** @internal Sends bytes that are the frames of one message already, as `publish` makes them. */
   sendEncoded(frames: Uint8Array): void {
-    if (!this.#maySend(frames.length)) return;
+    if (!this.#maySend()) return;
     if (this.bufferedAmount + frames.length > this.#owner.limits.highWaterMark) this.#awaitDrain();
     this.#batch.writeEncoded(frames);
     this.#idle?.touch();
@@ -203,6 +203,11 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   get isStopped(): boolean {
     if (this.#core.isOpen) return this.#isPaused || this.#isInboxFull;
     return this.#isInboxFull && this.#inbox!.hasReader;
+  }
+
+  /** @internal How many messages the reader of the inbox has taken. */
+  get taken(): number {
+    return this.#inbox?.taken ?? 0;
   }
 
   subscribe(topic: string): void {
@@ -320,23 +325,23 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     const { handlers } = this.#owner;
     if (handlers.close !== undefined) this.run(() => handlers.close!(this, code, reason));
     this.#inbox?.end();
-    for (const resolve of this.#readyWaiters) resolve();
+    this.#releaseReady();
     for (const resolve of this.#closedWaiters) resolve(this.#closeInfo);
   }
 
   #sendFrame(firstByte: number, payload: Uint8Array): boolean {
-    if (!this.#maySend(payload.length)) return false;
+    if (!this.#maySend()) return false;
     // A large payload goes to the socket at once: whoever waits for it must be known before.
     if (payload.length > COPY_LIMIT) this.#awaitDrain();
     this.#batch.writeFrame(firstByte, payload);
     return this.#afterSend();
   }
 
-  #maySend(size: number): boolean {
+  #maySend(): boolean {
     if (!this.#isOpen) return false;
     const limit = this.#owner.limits.maxBufferedBytes;
     const waiting = this.#awaitsDrain ? this.bufferedAmount : 0;
-    if (waiting === 0 || waiting + size <= limit) return true;
+    if (waiting < limit) return true;
     const text = `More than maxBufferedBytes, ${limit} bytes, wait for a peer that does not read`;
     const error = new LimitError('ERR_BUFFER_FULL', text, 'maxBufferedBytes', limit);
     this.#core.fail(error, CloseCode.TRY_AGAIN_LATER, 'You do not read what is sent to you');
@@ -375,13 +380,17 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     const ping = this.#unansweredPing;
     this.#unansweredPing = undefined;
     if (ping !== undefined) this.#answerPing(ping);
-    const waiters = this.#readyWaiters;
-    this.#readyWaiters = NOBODY;
-    for (const resolve of waiters) resolve();
+    this.#releaseReady();
     if (!this.#isFull) return;
     this.#isFull = false;
     const { handlers } = this.#owner;
     if (handlers.drain !== undefined) this.run(() => handlers.drain!(this));
+  }
+
+  #releaseReady(): void {
+    const waiters = this.#readyWaiters;
+    this.#readyWaiters = NOBODY;
+    for (const resolve of waiters) resolve();
   }
 
   #answerPing(payload: Buffer): void {
@@ -413,7 +422,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #watch(outcome: unknown): void {
-    if (outcome instanceof Promise) outcome.then(undefined, (thrown) => this.#handlerFailed(thrown));
+    if (isThenable(outcome)) outcome.then(undefined, (thrown) => this.#handlerFailed(thrown));
   }
 
   #handlerFailed(thrown: unknown): void {
@@ -427,6 +436,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     if (this.#isLeaving || this.#socket.destroyed) return;
     this.#isLeaving = true;
     this.#clearDeadlines();
+    // Nothing more can be sent: whoever waits to send, perhaps the reader on whom all else waits, goes on.
+    this.#releaseReady();
     const { closeTimeout } = this.#owner.limits;
     if (closeTimeout > 0) this.#closeDeadline = new CloseDeadline(this, closeTimeout);
     this.#startReading();

@@ -6,6 +6,7 @@ const LATE = 75;
 
 class Watched {
   isStopped = false;
+  taken = 0;
   readonly calls: [what: string, at: number][] = [];
   readonly #start = performance.now();
   heartbeat: HeartbeatClass | undefined;

@@ -5,6 +5,8 @@ import { Timed, setDeadline } from './timer-wheel.js';
 interface Watched {
   /** Whether this end has stopped reading, so that silence says nothing about the peer. */
   readonly isStopped: boolean;
+  /** How many messages this end's reader has taken. */
+  readonly taken: number;
   ping(): void;
   close(code: number, reason: string): void;
   /** Cuts the connection and keeps the reason. */
@@ -89,17 +91,21 @@ export class IdleDeadline extends Timed {
 export class CloseDeadline extends Timed {
   readonly #watched: Watched;
   readonly #timeout: number;
+  #taken: number;
 
   constructor(watched: Watched, timeout: number) {
     super();
     this.#watched = watched;
     this.#timeout = timeout;
+    this.#taken = watched.taken;
     setDeadline(this, timeout);
   }
 
   onDeadline(): void {
-    if (this.#watched.isStopped) {
-      // The peer may well have answered: it is our reader who has not come to it.
+    const { isStopped, taken } = this.#watched;
+    if (isStopped && taken !== this.#taken) {
+      // The peer may well have answered: it is our reader who is on the way to it.
+      this.#taken = taken;
       setDeadline(this, this.#timeout);
       return;
     }

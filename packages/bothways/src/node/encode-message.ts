@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Data } from '../protocol/contract.js';
 import { FIN, Opcode, headerLength, writeHeader } from '../protocol/frame.js';
 
@@ -5,7 +6,7 @@ import { FIN, Opcode, headerLength, writeHeader } from '../protocol/frame.js';
 export function toBytes(data: Data): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
   if (data instanceof Uint8Array) return data;
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (types.isAnyArrayBuffer(data)) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   throw new TypeError(
     `A message is a string or bytes (a Uint8Array, an ArrayBuffer or a view of one), not ${describe(data)}`,

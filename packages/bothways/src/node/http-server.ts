@@ -1,46 +1,64 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { ServeOptions } from './options.js';
+import type { Duplex } from 'node:stream';
+import { Refusal, formatRefusal } from '../protocol/handshake-server-response.js';
+import { MAX_TIMEOUT, type ServeOptions } from './options.js';
 
 /**
  * The HTTP server that `serve({ port })` makes for itself. It answers upgrades only; every other request is told
  * so.
- *
- * @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit.
  */
-export function createOwnServer(tls: ServeOptions['tls'], handshakeTimeout: number): Server {
-  const options = {
-    headersTimeout: handshakeTimeout,
-    requestTimeout: handshakeTimeout,
-    // How often Node looks for those who are too slow; its default of 30 s would make any timeout longer.
-    connectionsCheckingInterval: Math.min(1_000, Math.max(100, handshakeTimeout / 4)),
-    keepAliveTimeout: 1_000,
-  };
-  return tls === undefined
-    ? createServer(options, refuseRequest)
-    : createSecureServer(
-        { handshakeTimeout: handshakeTimeout || 2 ** 31 - 1, ...tls, ...options },
-        refuseRequest,
-      );
-}
+export class OwnServer {
+  readonly http: Server;
+  /** With TLS, every TCP connection: one that never ends its TLS handshake is known to nobody else. */
+  readonly #sockets = new Set<Duplex>();
 
-/** Resolves when the server listens; rejects with Node's own error, such as `EADDRINUSE`. */
-export function listen(server: Server, port: number, host: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, backlog: 4096 }, () => {
-      server.off('error', reject);
-      resolve();
+  /** @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit. */
+  constructor(tls: ServeOptions['tls'], handshakeTimeout: number) {
+    const options = {
+      headersTimeout: handshakeTimeout,
+      requestTimeout: handshakeTimeout,
+      // How often Node looks for those who are too slow; its default of 30 s would make any timeout longer.
+      connectionsCheckingInterval: Math.min(1_000, Math.max(100, handshakeTimeout / 4)),
+      keepAliveTimeout: 1_000,
+    };
+    if (tls === undefined) {
+      this.http = createServer(options, refuseRequest);
+    } else {
+      const secure = { handshakeTimeout: handshakeTimeout || MAX_TIMEOUT, ...tls, ...options };
+      this.http = createSecureServer(secure, refuseRequest);
+      this.http.on('connection', (socket: Duplex) => {
+        this.#sockets.add(socket);
+        socket.once('close', () => this.#sockets.delete(socket));
+      });
+    }
+    this.http.on('clientError', refuseNoRequest);
+  }
+
+  /** Resolves when the server listens; rejects with Node's own error, such as `EADDRINUSE`. */
+  listen(port: number, host: string | undefined): Promise<void> {
+    const { http } = this;
+    return new Promise((resolve, reject) => {
+      http.once('error', reject);
+      http.listen({ port, host, backlog: 4096 }, () => {
+        http.off('error', reject);
+        resolve();
+      });
     });
-  });
-}
+  }
 
-/** Stops listening and drops who has not finished a request; resolves when the last connection is gone. */
-export function stopListening(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+  /** Stops listening and drops who has not finished a request; resolves when the last connection is gone. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.http.close(() => resolve());
+      this.http.closeAllConnections();
+    });
+  }
+
+  /** Cuts whoever is still there. */
+  destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
 }
 
 /** RFC 9110 section 15.5.22. */
@@ -52,4 +70,24 @@ function refuseRequest(_request: IncomingMessage, response: ServerResponse): voi
     'X-Content-Type-Options': 'nosniff',
   });
   response.end('This is a WebSocket endpoint: send "Upgrade: websocket" and "Connection: Upgrade".');
+}
+
+const NOT_HTTP = new Refusal(400, 'The request is not well-formed HTTP/1.1.');
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: new Refusal(431, "The request's header fields are larger than 16 KiB together."),
+  ERR_HTTP_REQUEST_TIMEOUT: new Refusal(408, 'The request was not complete in time.'),
+};
+
+/** What Node's HTTP parser could not make a request of, or not in time; Node's own answer has no word of why. */
+function refuseNoRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const code = error.code ?? '';
+  // All else is of the socket or of TLS: there is nobody to answer, or no way.
+  const isAboutHttp = code.startsWith('HPE_') || code.startsWith('ERR_HTTP_');
+  if (isAboutHttp && socket.writable) {
+    socket.end(formatRefusal(Object.hasOwn(REFUSALS, code) ? REFUSALS[code]! : NOT_HTTP), () =>
+      socket.destroy(),
+    );
+  } else {
+    socket.destroy();
+  }
 }

@@ -8,11 +8,13 @@ const OVERHEAD = 32;
 export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIterator<Item> {
   /** How much waits, in bytes (of a text: in UTF-16 units). */
   bytes = 0;
+  /** How many messages have been taken. */
+  taken = 0;
   /** Whether somebody iterates: asked for a message and has not broken off since. */
   hasReader = false;
   readonly #onTaken: (inbox: Inbox<Item>) => void;
   #items: Item[] = [];
-  #taken = 0;
+  #next = 0;
   #readers: ((result: IteratorResult<Item, undefined>) => void)[] = [];
   #isEnded = false;
 
@@ -39,8 +41,9 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
 
   next(): Promise<IteratorResult<Item, undefined>> {
     this.hasReader = true;
-    if (this.#taken < this.#items.length) {
+    if (this.#next < this.#items.length) {
       const value = this.#take();
+      this.taken++;
       this.#onTaken(this);
       return Promise.resolve({ value, done: false });
     }
@@ -60,15 +63,15 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   }
 
   #take(): Item {
-    const item = this.#items[this.#taken++]!;
+    const item = this.#items[this.#next++]!;
     this.bytes -= item.length + OVERHEAD;
-    if (this.#taken === this.#items.length) {
+    if (this.#next === this.#items.length) {
       this.#items = [];
-      this.#taken = 0;
-    } else if (this.#taken === 1024) {
+      this.#next = 0;
+    } else if (this.#next === 1024) {
       // Lets go of what was taken, once in a while: a shift of the array for each message would be slow.
-      this.#items.splice(0, this.#taken);
-      this.#taken = 0;
+      this.#items.splice(0, this.#next);
+      this.#next = 0;
     }
     return item;
   }

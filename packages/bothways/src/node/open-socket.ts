@@ -53,10 +53,13 @@ function settled<S extends Socket>(
   cancel: AbortSignal,
 ): Promise<S> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => void socket.destroy(cancel.reason as Error);
+    const onAbort = (): void => {
+      socket.destroy();
+      reject(cancel.reason as Error);
+    };
     const onError = (error: Error): void => {
       cancel.removeEventListener('abort', onAbort);
-      reject(cancel.aborted ? (cancel.reason as Error) : cannotConnect(where, error));
+      reject(cannotConnect(where, error));
     };
     cancel.addEventListener('abort', onAbort);
     socket.once('error', onError);
@@ -72,7 +75,7 @@ function openTunnel(url: WebSocketUrl, proxy: URL, cancel: AbortSignal): Promise
   const target = `${url.hostname.includes(':') ? `[${url.hostname}]` : url.hostname}:${url.port}`;
   const headers: Record<string, string> = { Host: target };
   if (proxy.username !== '') {
-    const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+    const credentials = `${decode(proxy.username)}:${decode(proxy.password)}`;
     headers['Proxy-Authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
   }
   const send = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -102,6 +105,15 @@ function openTunnel(url: WebSocketUrl, proxy: URL, cancel: AbortSignal): Promise
     });
     request.end();
   });
+}
+
+/** Percent-decoded, unless that cannot be. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Node's error, with the address said; of several attempts (IPv6 and IPv4) it names each. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { isToken } from '../protocol/headers.js';
@@ -70,9 +71,12 @@ const SIZE: Rule = [
   (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0,
   'a positive whole number of bytes',
 ];
+/** The longest time a timer of the platform can be set to, milliseconds. */
+export const MAX_TIMEOUT = 2 ** 31 - 1;
+
 export const MILLISECONDS: Rule = [
-  (value: unknown) => typeof value === 'number' && value >= 0 && value <= 2 ** 31 - 1,
-  'a number of milliseconds from 0 to 2147483647',
+  (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT,
+  'a whole number of milliseconds from 0 to 2147483647',
 ];
 const COUNT: Rule = [
   (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
@@ -86,7 +90,10 @@ export const STRING: Rule = [
 ];
 
 export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> = {
-  maxMessageSize: SIZE,
+  maxMessageSize: [
+    (value: unknown) => SIZE[0](value as never) && (value as number) <= constants.MAX_STRING_LENGTH,
+    `a positive whole number of bytes, at most ${constants.MAX_STRING_LENGTH}: a text has to fit into a string`,
+  ],
   highWaterMark: SIZE,
   maxBufferedBytes: SIZE,
   pingInterval: MILLISECONDS,
@@ -143,6 +150,9 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
  * @throws {TypeError} naming the option, what was given and what is allowed.
  */
 export function checkOptions(options: object, rules: Readonly<Record<string, Rule>>, where: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${where} takes an object whose members may be ${Object.keys(rules).join(', ')}`);
+  }
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (value === undefined) continue;
     if (!Object.hasOwn(rules, name)) {
@@ -159,6 +169,14 @@ export function checkOptions(options: object, rules: Readonly<Record<string, Rul
 
 /** The options of an open connection with their defaults. */
 export function limitsOf(options: ConnectionOptions): ConnectionLimits {
+  const limits = withDefaults(options);
+  if (limits.highWaterMark <= limits.maxBufferedBytes) return limits;
+  throw new TypeError(
+    `The option 'highWaterMark' must be at most 'maxBufferedBytes', ${limits.maxBufferedBytes}, and is ${limits.highWaterMark}`,
+  );
+}
+
+function withDefaults(options: ConnectionOptions): ConnectionLimits {
   return {
     maxMessageSize: options.maxMessageSize ?? 16 * 1024 * 1024,
     highWaterMark: options.highWaterMark ?? 64 * 1024,

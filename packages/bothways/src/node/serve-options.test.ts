@@ -5,7 +5,7 @@ import type { ServeOptions } from './options.js';
 import { serve } from './server.js';
 import { start } from './test-server.js';
 
-const MS = 'a number of milliseconds from 0 to 2147483647';
+const MS = 'a whole number of milliseconds from 0 to 2147483647';
 const BYTES = 'a positive whole number of bytes';
 const COUNT = 'a positive whole number or Infinity';
 

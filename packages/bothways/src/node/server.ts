@@ -9,10 +9,11 @@ import { Http1Acceptor, refuse, type Gate } from './accept-http1.js';
 import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
 import { encodeMessage } from './encode-message.js';
 import { report, type ConnectionFunction, type Handlers } from './handlers.js';
-import { createOwnServer, listen, stopListening } from './http-server.js';
+import { OwnServer } from './http-server.js';
 import {
   DEFAULT_HANDSHAKE_TIMEOUT,
   HANDLER_RULES,
+  MAX_TIMEOUT,
   MILLISECONDS,
   SERVE_RULES,
   checkOptions,
@@ -101,6 +102,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   readonly handlers: Handlers<State>;
   readonly #options: ServeOptions<State>;
   readonly #run: ConnectionFunction<State> | undefined;
+  readonly #own: OwnServer | undefined;
   readonly #http: HttpServer | undefined;
   readonly #acceptor: Http1Acceptor<State>;
   readonly #connections = new Set<NodeConnection<State>>();
@@ -118,17 +120,14 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.handlers = typeof handlers === 'function' ? {} : handlers;
     this.#acceptor = new Http1Acceptor(options, this);
     const { port, server, tls, handshakeTimeout } = options;
-    if (port !== undefined) {
-      this.#http = createOwnServer(tls, handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT);
-    } else if (server !== undefined) {
-      this.#http = server;
-    }
+    if (port !== undefined) this.#own = new OwnServer(tls, handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT);
+    this.#http = this.#own?.http ?? server;
     if (this.#http !== undefined) addUpgradeTarget(this.#http, this);
   }
 
   async listen(): Promise<void> {
     const { port, host } = this.#options;
-    if (port !== undefined) await listen(this.#http!, port, host);
+    if (port !== undefined) await this.#own!.listen(port, host);
   }
 
   get port(): number {
@@ -269,23 +268,27 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     const { code = CloseCode.GOING_AWAY, reason = '', timeout = 10_000, stagger = 0 } = options;
     const http = this.#http;
     let stopped: Promise<void> | undefined;
-    if (this.#options.port !== undefined) stopped = stopListening(http!);
-    const cut = setTimeout(() => {
-      for (const connection of this.#connections) connection.terminate();
-    }, timeout + stagger);
+    if (this.#own !== undefined) stopped = this.#own.stop();
+    const cut = setTimeout(
+      () => {
+        for (const connection of this.#connections) connection.terminate();
+        this.#own?.destroyAll();
+      },
+      Math.min(timeout + stagger, MAX_TIMEOUT),
+    );
     this.#acceptor.refuseUndecided(CLOSING);
     const told = this.#tellAll(code, reason, stagger);
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
-    clearTimeout(cut);
     clearInterval(told);
     await stopped;
+    clearTimeout(cut);
     if (http !== undefined) removeUpgradeTarget(http, this);
   }
 
   /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */
   #tellAll(code: number, reason: string, stagger: number): NodeJS.Timeout | undefined {
     const waiting = [...this.#connections];
-    const step = 50;
+    const step = Math.max(50, stagger / waiting.length);
     const share = stagger === 0 ? waiting.length : Math.ceil((waiting.length * step) / stagger);
     const tellSome = (): void => {
       for (const connection of waiting.splice(0, share)) connection.close(code, reason);

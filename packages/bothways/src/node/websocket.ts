@@ -17,7 +17,7 @@ type Listener<Type extends keyof WebSocketEventMap> =
   ((this: WebSocket, event: WebSocketEventMap[Type]) => unknown) | null;
 
 /** What `send` takes; anything else is turned into a string, as the standard asks. */
-export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
+export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob;
 
 /**
  * The class of the WHATWG WebSockets standard, whole, for Node. In place of the subprotocols it takes all the
@@ -259,8 +259,10 @@ class AttributeListener {
 }
 
 function toOptions(given: string | readonly string[] | ConnectOptions): ConnectOptions {
-  if (typeof given === 'string' || Array.isArray(given)) return { protocols: given as string | string[] };
-  return given as ConnectOptions;
+  if (typeof given === 'string') return { protocols: given };
+  // WebIDL takes any iterable for a sequence.
+  if (Symbol.iterator in given) return { protocols: Array.from(given as Iterable<string>) };
+  return given;
 }
 
 /** What the standard wants thrown from the constructor is thrown there, and not when the connection is made. */

@@ -34,6 +34,13 @@ describe('connect, in a pipe', () => {
     expect(status).toBe(0);
   });
 
+  it('prints no password', async () => {
+    const { status, stderr } = await runCommand(['connect', 'ws://ada:secret@127.0.0.1:1/']);
+    expect(stderr).toMatch(/^bothways: Cannot connect to ws:\/\/127\.0\.0\.1:1\/: /);
+    expect(stderr).not.toContain('secret');
+    expect(status).toBe(1);
+  });
+
   it('receives while it sends nothing', async () => {
     await using server = await listen({ open: (socket) => void socket.send('unasked') });
     await using command = new TestCommand(['connect', server.url]);

@@ -49,7 +49,7 @@ async function run(url: string, options: Options): Promise<void> {
   const interrupt = (): void => socket.close(1000);
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const agreed = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
-  note(`Connected to ${url}${agreed}`);
+  note(`Connected to ${withoutCredentials(url)}${agreed}`);
 
   await (pipe ? pipe.run(socket) : promptLines(socket, process.stdin, process.stdout));
 
@@ -69,8 +69,13 @@ async function open(
   try {
     return await connect(url, { headers: header, protocols: protocol, closeTimeout }, handlers);
   } catch (error) {
-    throw new Failure(`Cannot connect to ${url}: ${describe(error)}`);
+    throw new Failure(`Cannot connect to ${withoutCredentials(url)}: ${describe(error)}`);
   }
+}
+
+/** As it was given, but for user name and password: what is printed may be kept. */
+function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1');
 }
 
 function describe(error: unknown): string {
