@@ -102,7 +102,7 @@ export class Http1Acceptor<State> {
     try {
       const decision = accept(request);
       if (isThenable(decision)) void this.#await(decision, request, socket, head);
-      else this.#conclude(request, socket, head, decision as State | Rejection);
+      else this.#conclude(request, socket, head, decision);
     } catch (thrown) {
       this.#fail(thrown, request, socket);
     }

@@ -73,21 +73,19 @@ function refuseRequest(_request: IncomingMessage, response: ServerResponse): voi
 }
 
 const NOT_HTTP = new Refusal(400, 'The request is not well-formed HTTP/1.1.');
-const REFUSALS: Readonly<Record<string, Refusal>> = {
-  HPE_HEADER_OVERFLOW: new Refusal(431, "The request's header fields are larger than 16 KiB together."),
-  ERR_HTTP_REQUEST_TIMEOUT: new Refusal(408, 'The request was not complete in time.'),
-};
+const TOO_LARGE = new Refusal(431, "The request's header fields are larger than 16 KiB together.");
+const TOO_SLOW = new Refusal(408, 'The request was not complete in time.');
 
 /** What Node's HTTP parser could not make a request of, or not in time; Node's own answer has no word of why. */
 function refuseNoRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   const code = error.code ?? '';
   // All else is of the socket or of TLS: there is nobody to answer, or no way.
   const isAboutHttp = code.startsWith('HPE_') || code.startsWith('ERR_HTTP_');
-  if (isAboutHttp && socket.writable) {
-    socket.end(formatRefusal(Object.hasOwn(REFUSALS, code) ? REFUSALS[code]! : NOT_HTTP), () =>
-      socket.destroy(),
-    );
-  } else {
+  if (!isAboutHttp || !socket.writable) {
     socket.destroy();
+    return;
   }
+  const refusal =
+    code === 'HPE_HEADER_OVERFLOW' ? TOO_LARGE : code.endsWith('_TIMEOUT') ? TOO_SLOW : NOT_HTTP;
+  socket.end(formatRefusal(refusal), () => socket.destroy());
 }

@@ -1,5 +1,5 @@
 import { connect as connectTcp } from 'node:net';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { connect } from './connect.js';
 import { reject } from './rejection.js';
@@ -10,14 +10,14 @@ import { Wire, clientFrame } from './test-wire.js';
 
 describe('A connection function that waits for a peer who does not read', () => {
   it('is let go when the connection is closed, and the connection is cut after closeTimeout', async () => {
-    let returned = (): void => {};
-    const finished = new Promise<void>((resolve) => (returned = resolve));
+    const returned = new EventEmitter();
+    const finished = once(returned, 'return');
     const server = await start({ closeTimeout: 100 }, async (socket) => {
       for await (const message of socket) {
         await socket.ready;
         socket.send(message);
       }
-      returned();
+      returned.emit('return');
     });
     const wire = await Wire.upgraded(server.port);
     wire.pause();
