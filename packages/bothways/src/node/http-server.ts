@@ -80,7 +80,7 @@ const TOO_SLOW = new Refusal(408, 'The request was not complete in time.');
 function refuseNoRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   const code = error.code ?? '';
   // All else is of the socket or of TLS: there is nobody to answer, or no way.
-  const isAboutHttp = code.startsWith('HPE_') || code.startsWith('ERR_HTTP_');
+  const isAboutHttp = /^(HPE|ERR_HTTP)_/.test(code);
   if (!isAboutHttp || !socket.writable) {
     socket.destroy();
     return;
