@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { connect, type ConnectOptions } from './connect.js';
 import { createCertificate, type Certificate } from './test-certificate.js';
@@ -149,6 +149,17 @@ describe('A redirect to another origin', () => {
     await expect(connect(first.url, { headers: { 'X-A': 'b' } })).rejects.toMatchObject({ status: 302 });
     expect(first.requests[0]!.headers['x-a']).toBe('b');
     expect(second.requests[0]!.headers['x-a']).toBeUndefined();
+  });
+
+  it('does not show it the client certificate that is in a context', async () => {
+    const { cert, key } = certificate;
+    const options = { cert, key, requestCert: true, rejectUnauthorized: false };
+    const last = await redirecting(() => undefined, 302, options);
+    const first = await redirecting(() => last.url, 302, options);
+    const secureContext = createSecureContext({ cert: client.cert, key: client.key });
+    const tls = { secureContext, rejectUnauthorized: false };
+    await expect(connect(first.url, { tls })).rejects.toMatchObject({ status: 302 });
+    expect([first.certificates, last.certificates]).toEqual([['bothways test'], [undefined]]);
   });
 
   it('does not show it the client certificate', async () => {

@@ -6,7 +6,9 @@ import { reject } from './rejection.js';
 import { serve } from './server.js';
 import { until } from './test-arrivals.js';
 import { join, start, wsJoin } from './test-server.js';
+import { createCertificate } from './test-certificate.js';
 import { Wire, clientFrame } from './test-wire.js';
+import { WebSocket } from './websocket.js';
 
 describe('A connection function that waits for a peer who does not read', () => {
   it('is let go when the connection is closed, and the connection is cut after closeTimeout', async () => {
@@ -57,6 +59,28 @@ describe('close of a server', () => {
     const client = await wsJoin(server);
     await server.close({ timeout: 2 ** 31 - 1, stagger: 50 });
     expect((await client.closed)[0]).toBe(1001);
+  });
+});
+
+describe('close of a server with TLS', () => {
+  it('cuts a client that never ends its TLS handshake', async () => {
+    const { cert, key } = createCertificate('IP:127.0.0.1');
+    const server = await serve({ port: 0, host: '127.0.0.1', tls: { cert, key }, handshakeTimeout: 0 }, {});
+    const silent = connectTcp(server.port, '127.0.0.1');
+    silent.on('error', () => {});
+    await once(silent, 'connect');
+    await Promise.all([server.close({ timeout: 50 }), once(silent, 'close')]);
+    expect(silent.destroyed).toBe(true);
+  });
+});
+
+describe('A WebSocket', () => {
+  it('takes its subprotocols from any iterable', async () => {
+    const server = await start({ protocols: ['second'] });
+    const socket = new WebSocket(server.url, new Set(['first', 'second']) as never);
+    await once(socket, 'open');
+    expect(socket.protocol).toBe('second');
+    socket.close();
   });
 });
 
