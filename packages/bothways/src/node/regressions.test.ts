@@ -36,7 +36,7 @@ describe('A connection function that waits for a peer who does not read', () => 
 
 describe('accept', () => {
   it('may return the promise of any library', async () => {
-    // eslint-disable-next-line unicorn/no-thenable
+    // oxlint-disable-next-line unicorn/no-thenable -- a promise of another library is what is tested
     const thenable = { then: (decide: (decision: unknown) => void) => decide(reject(401)) };
     const server = await start({ accept: () => thenable as never });
     await expect(join(server)).rejects.toMatchObject({ status: 401 });
