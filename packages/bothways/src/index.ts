@@ -3,6 +3,7 @@ export { WebSocket } from './node/websocket.js';
 export type { CloseEvent, ErrorEvent, WebSocketEventMap } from './node/events.js';
 export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';
 export { reject, type Rejection } from './node/rejection.js';
+export type { CompressionOptions, ServerCompressionOptions } from './node/compression.js';
 export type { ConnectionOptions, ServeOptions } from './node/options.js';
 export type { ConnectionFunction, Handlers } from './node/handlers.js';
 export type { Origins } from './protocol/origin.js';

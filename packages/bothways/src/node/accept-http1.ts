@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { formatExtensions, type ExtensionOffer } from '../protocol/extension.js';
 import { readHandshakeRequest, type HandshakeRequest } from '../protocol/handshake-server-request.js';
 import {
   Refusal,
@@ -10,6 +11,8 @@ import {
 } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
 import { parseWebSocketUrl } from '../protocol/url.js';
+import type { ServerCompression } from './compression.js';
+import type { Agreement } from './connection.js';
 import { isThenable, toError } from './handlers.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ServeOptions } from './options.js';
 import { sha1Base64 } from './platform.js';
@@ -22,14 +25,10 @@ export interface Gate<State> {
   admit(address: string): Refusal | undefined;
   /** Takes back the place of a handshake that came to nothing. */
   leave(address: string): void;
+  /** What the extensions that a client offers come to. */
+  agree(offers: readonly ExtensionOffer[]): ReturnType<ServerCompression['agree']>;
   /** The handshake is accepted: `response` is the 101 that opens the connection. */
-  open(
-    socket: Duplex,
-    head: Buffer,
-    response: string,
-    agreement: { request: HandshakeRequest; protocol: string; extensions: string },
-    state: State,
-  ): void;
+  open(socket: Duplex, head: Buffer, response: string, agreement: Agreement, state: State): void;
   /** `accept` or `protocols` threw. */
   failed(error: Error): void;
 }
@@ -149,17 +148,25 @@ export class Http1Acceptor<State> {
       socket.destroy();
       return;
     }
+    const agreed = this.#gate.agree(request.extensions);
+    const extensions = agreed === undefined ? [] : [agreed.response];
     let protocol: string;
     let response: string;
     try {
       protocol = this.#chooseProtocol(request);
-      response = formatHandshakeResponse({ key: request.key, protocol }, sha1Base64);
+      response = formatHandshakeResponse({ key: request.key, protocol, extensions }, sha1Base64);
     } catch (thrown) {
       this.#fail(thrown, request, socket);
       return;
     }
     socket.off('error', ignoreError);
-    this.#gate.open(socket, head, response, { request, protocol, extensions: '' }, decision);
+    const agreement = {
+      request,
+      protocol,
+      extensions: formatExtensions(extensions),
+      compression: agreed?.compression,
+    };
+    this.#gate.open(socket, head, response, agreement, decision);
   }
 
   #chooseProtocol(request: HandshakeRequest): string {

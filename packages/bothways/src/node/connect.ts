@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { HandshakeError, TimeoutError } from '../protocol/errors.js';
 import type { Connection } from '../protocol/contract.js';
+import { formatExtensions } from '../protocol/extension.js';
 import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
 import { checkHandshakeResponse } from '../protocol/handshake-client-response.js';
 import type { HeaderFields } from '../protocol/handshake.js';
@@ -10,13 +11,16 @@ import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
 import { NodeConnection, type ConnectionLimits, type ConnectionOwner } from './connection.js';
 import type { Handlers } from './handlers.js';
 import { openSocket, type Route } from './open-socket.js';
+import { compressionSettingsOf, offerCompression, readAgreedCompression } from './compression.js';
 import {
+  COMPRESSION_RULES,
   CONNECTION_RULES,
   DEFAULT_HANDSHAKE_TIMEOUT,
   HANDLER_RULES,
   MILLISECONDS,
   OBJECT,
   STRING,
+  checkCompression,
   checkOptions,
   limitsOf,
   type ConnectionOptions,
@@ -90,6 +94,7 @@ export async function connect<State = undefined>(
 /** @throws {TypeError} naming the option that is wrong. */
 export function checkConnectOptions(options: ConnectOptions): void {
   checkOptions(options, CONNECT_RULES, 'connect()');
+  checkCompression(options, COMPRESSION_RULES);
 }
 
 /** As `connect`, for options that are checked. */
@@ -194,7 +199,9 @@ async function tryOnce(
 ): Promise<Attempt> {
   const key = randomHandshakeKey();
   const { headers, origin } = options;
-  const fields = buildHandshakeRequest({ url, key, protocols: protocolsOf(options), headers, origin });
+  const protocols = protocolsOf(options);
+  const extensions = offerCompression(compressionSettingsOf(options.compression));
+  const fields = buildHandshakeRequest({ url, key, protocols, extensions, headers, origin });
   const timer = cancelAfter(cancel, 'connect', connectTimeout);
   let socket: Socket;
   try {
@@ -214,10 +221,22 @@ function start<State>(
   handlers: Handlers<State> | undefined,
 ): NodeConnection<State> {
   const protocols = protocolsOf(options);
-  const checked = checkHandshakeResponse(answer, { key, protocols, extensionsOffered: [] }, sha1Base64);
+  const settings = compressionSettingsOf(options.compression);
+  const sent = { key, protocols, extensionsOffered: offerCompression(settings) };
+  const checked = checkHandshakeResponse(answer, sent, sha1Base64);
   if (checked instanceof HandshakeError) {
     socket.destroy();
     throw checked;
+  }
+  const extensions = formatExtensions(checked.extensions);
+  const compression = readAgreedCompression(checked.extensions, settings);
+  if (compression === 'wrong') {
+    socket.destroy();
+    const text = `The server's answer fits nothing that was offered: Sec-WebSocket-Extensions: ${extensions}`;
+    throw new HandshakeError('ERR_HANDSHAKE_EXTENSIONS', text, {
+      status: answer.status,
+      headers: toHeaderRecord(answer.rawHeaders),
+    });
   }
   const request = {
     method: 'GET',
@@ -228,7 +247,7 @@ function start<State>(
     remoteAddress: socket.remoteAddress ?? '',
   };
   const owner = new ClientOwner<State>(limitsOf(options), handlers ?? {});
-  const agreement = { request, protocol: checked.protocol, extensions: '' };
+  const agreement = { request, protocol: checked.protocol, extensions, compression };
   const connection = new NodeConnection<State>(socket, owner, agreement, undefined as State);
   // Without a handler for them, messages wait for the `for await` that follows.
   if (handlers?.message === undefined) connection[Symbol.asyncIterator]();

@@ -9,14 +9,19 @@ import {
   type RequestInfo,
 } from '../protocol/contract.js';
 import { LimitError } from '../protocol/errors.js';
+import type { Inflated } from '../protocol/inflater.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
-import { toBytes } from './encode-message.js';
+import type { AgreedCompression } from './compression.js';
 import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
 import { isThenable, report, toError, type Handlers } from './handlers.js';
 import { Inbox } from './inbox.js';
+import { MessageInflater, type InflateHost } from './message-inflater.js';
+import { MessageSender } from './message-sender.js';
 import { nodePlatform } from './platform.js';
+import type { PublishedMessage } from './published-message.js';
 import { clearDeadline } from './timer-wheel.js';
-import { COPY_LIMIT, TEXT_COPY_LIMIT, WriteBatch } from './write-batch.js';
+import { toBytes } from './to-bytes.js';
+import { COPY_LIMIT, TEXT_COPY_LIMIT } from './write-batch.js';
 
 /** The options that an open connection keeps to, the same at both ends. */
 export interface ConnectionLimits {
@@ -45,26 +50,31 @@ export interface Agreement {
   readonly request: RequestInfo;
   readonly protocol: string;
   readonly extensions: string;
+  readonly compression?: AgreedCompression | undefined;
 }
 
-const TEXT = FIN | Opcode.TEXT;
 const BINARY = FIN | Opcode.BINARY;
 const PING = FIN | Opcode.PING;
 const PONG = FIN | Opcode.PONG;
 
 /** A WebSocket connection on a Node stream, either end of it: one socket and its protocol state. */
-export class NodeConnection<State = unknown> implements Connection<State, Buffer>, ConnectionHost<Buffer> {
+export class NodeConnection<State = unknown>
+  implements Connection<State, Buffer>, ConnectionHost<Buffer>, InflateHost
+{
   state: State;
   readonly request: RequestInfo;
   readonly protocol: string;
   readonly extensions: string;
+  /** @internal What was agreed on, for the owner. */
+  readonly compression: AgreedCompression | undefined;
   /** @internal The topics this connection subscribed to, for its owner. */
   topics: Set<string> | undefined;
 
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner<State>;
   readonly #core: ProtocolConnection<Buffer>;
-  readonly #batch: WriteBatch;
+  readonly #sender: MessageSender;
+  readonly #inflater: MessageInflater | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #idle: IdleDeadline | undefined;
   #closeDeadline: CloseDeadline | undefined;
@@ -77,6 +87,8 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   /** The newest Ping that came while too much waited to be sent; the older ones need no answer any more. */
   #unansweredPing: Buffer | undefined;
   #isPaused = false;
+  /** A message is being inflated in the thread pool: what comes after it waits in the socket. */
+  #isInflating = false;
   #inbox: Inbox<string | Buffer> | undefined;
   #error: Error | undefined;
   #isTerminated = false;
@@ -94,8 +106,19 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     this.extensions = agreement.extensions;
     this.#socket = socket;
     this.#owner = owner;
-    this.#core = new ProtocolConnection({ role, maxMessageSize: limits.maxMessageSize }, this, nodePlatform);
-    this.#batch = new WriteBatch(socket, role === 'client');
+    const { compression } = agreement;
+    this.compression = compression;
+    if (compression !== undefined) {
+      const { windowBits, contextTakeover } = compression.incoming;
+      this.#inflater = new MessageInflater(this, windowBits, contextTakeover);
+    }
+    const { maxMessageSize } = limits;
+    this.#core = new ProtocolConnection(
+      { role, maxMessageSize, inflater: this.#inflater },
+      this,
+      nodePlatform,
+    );
+    this.#sender = new MessageSender(socket, role === 'client', compression, this);
     if (limits.pingInterval > 0) {
       this.#heartbeat = new Heartbeat(this, limits.pingInterval, limits.pingTimeout);
     }
@@ -108,7 +131,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   get bufferedAmount(): number {
-    return this.#batch.length + this.#socket.writableLength;
+    return this.#sender.bufferedAmount;
   }
 
   get ready(): Promise<void> {
@@ -130,19 +153,25 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   send(data: Data): boolean {
     if (typeof data === 'string') {
-      if (data.length > TEXT_COPY_LIMIT) return this.#sendFrame(TEXT, Buffer.from(data));
-      if (!this.#maySend()) return false;
-      this.#batch.writeText(TEXT, data);
-      return this.#afterSend();
+      if (!this.#maySend(data.length > TEXT_COPY_LIMIT)) return false;
+      this.#sender.sendText(data);
+    } else {
+      const payload = toBytes(data);
+      if (!this.#maySend(payload.length > COPY_LIMIT)) return false;
+      this.#sender.sendBytes(BINARY, payload);
     }
-    return this.#sendFrame(BINARY, toBytes(data));
+    this.#idle?.touch();
+    if (this.#isBelowHighWaterMark) return true;
+    this.#awaitDrain();
+    this.#isFull = true;
+    return false;
   }
 
-  /** @internal Sends bytes that are the frames of one message already, as `publish` makes them. */
-  sendEncoded(frames: Uint8Array): void {
-    if (!this.#maySend()) return;
-    if (this.bufferedAmount + frames.length > this.#owner.limits.highWaterMark) this.#awaitDrain();
-    this.#batch.writeEncoded(frames);
+  /** @internal Sends a message that others get as well. */
+  sendPublished(message: PublishedMessage): void {
+    const { length } = message.payload;
+    if (!this.#maySend(this.bufferedAmount + length > this.#owner.limits.highWaterMark)) return;
+    this.#sender.publish(message);
     this.#idle?.touch();
   }
 
@@ -154,7 +183,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
       );
     }
     const isBacklogged = this.bufferedAmount > this.#owner.limits.maxBufferedBytes;
-    if (this.#isOpen && !isBacklogged) this.#batch.writeFrame(PING, bytes);
+    if (this.#isOpen && !isBacklogged) this.#sender.batch.writeFrame(PING, bytes);
   }
 
   close(code: number = CloseCode.NORMAL, reason = ''): void {
@@ -201,6 +230,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
    * peer's Close must be read, so what nobody takes is discarded.
    */
   get isStopped(): boolean {
+    if (this.#isInflating) return true;
     if (this.#core.isOpen) return this.#isPaused || this.#isInboxFull;
     return this.#isInboxFull && this.#inbox!.hasReader;
   }
@@ -233,11 +263,12 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
    */
   start(greeting: string, head: Buffer, onOpen: () => void): void {
     listen(this.#socket, this);
-    this.#batch.hold();
-    if (greeting !== '') this.#batch.writeEncoded(Buffer.from(greeting, 'latin1'));
+    const { batch } = this.#sender;
+    batch.hold();
+    if (greeting !== '') batch.writeEncoded(Buffer.from(greeting, 'latin1'));
     onOpen();
     if (head.length > 0) this.#core.receive(head);
-    this.#batch.release();
+    batch.release();
   }
 
   /** @internal Runs a piece of the application; what it throws ends this connection and nothing else. */
@@ -285,7 +316,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   onClose(): void {
     this.#leave();
     // RFC 6455 section 7.1.1: the server closes the TCP connection first, the client waits for that.
-    if (this.#owner.role === 'server') this.#endSocket();
+    if (this.#owner.role === 'server') this.#sender.afterAll(() => this.#endSocket());
   }
 
   onFail(): void {
@@ -293,23 +324,46 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     this.#endSocket();
   }
 
+  /** A Close frame, behind what was sent before it; after a failure at once. */
   writeFrame(firstByte: number, payload: Uint8Array): void {
-    this.#batch.writeFrame(firstByte, payload);
+    if (this.#core.failure !== undefined) this.#sender.discard();
+    this.#sender.afterAll(() => this.#sender.batch.writeFrame(firstByte, payload));
+  }
+
+  // What the inflater and the sender call.
+
+  inflating(): void {
+    this.#isInflating = true;
+    this.#socket.pause();
+  }
+
+  inflated(outcome: Inflated<Buffer>): void {
+    this.#isInflating = false;
+    const { batch } = this.#sender;
+    batch.hold();
+    this.#core.inflated(outcome);
+    batch.release();
+    this.#startReading();
+  }
+
+  sendFailed(thrown: unknown): void {
+    this.#handlerFailed(thrown);
   }
 
   // What the socket calls.
 
   onData(chunk: Buffer): void {
     if (this.#heartbeat !== undefined) this.#heartbeat.isHeard = true;
-    this.#batch.hold();
+    const { batch } = this.#sender;
+    batch.hold();
     this.#core.receive(chunk);
-    this.#batch.release();
+    batch.release();
   }
 
   onSocketEnd(): void {
     this.#readWhatIsHeld();
     this.#leave();
-    this.#endSocket();
+    this.#sender.afterAll(() => this.#endSocket());
   }
 
   onSocketError(error: Error): void {
@@ -318,8 +372,11 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   onSocketClose(): void {
     this.#readWhatIsHeld();
+    this.#core.stop();
     this.#clearDeadlines();
     this.#closeInfo = this.#describeClose();
+    this.#sender.close();
+    this.#inflater?.close();
     this.#owner.remove(this);
     const { code, reason } = this.#closeInfo;
     const { handlers } = this.#owner;
@@ -329,30 +386,22 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
     for (const resolve of this.#closedWaiters) resolve(this.#closeInfo);
   }
 
-  #sendFrame(firstByte: number, payload: Uint8Array): boolean {
-    if (!this.#maySend()) return false;
-    // A large payload goes to the socket at once: whoever waits for it must be known before.
-    if (payload.length > COPY_LIMIT) this.#awaitDrain();
-    this.#batch.writeFrame(firstByte, payload);
-    return this.#afterSend();
-  }
-
-  #maySend(): boolean {
+  /**
+   * Whether a message may be sent.
+   *
+   * @param isLarge whether it goes to the socket at once: whoever waits for it must be known before.
+   */
+  #maySend(isLarge: boolean): boolean {
     if (!this.#isOpen) return false;
     const limit = this.#owner.limits.maxBufferedBytes;
     const waiting = this.#awaitsDrain ? this.bufferedAmount : 0;
-    if (waiting < limit) return true;
+    if (waiting < limit) {
+      if (isLarge) this.#awaitDrain();
+      return true;
+    }
     const text = `More than maxBufferedBytes, ${limit} bytes, wait for a peer that does not read`;
     const error = new LimitError('ERR_BUFFER_FULL', text, 'maxBufferedBytes', limit);
     this.#core.fail(error, CloseCode.TRY_AGAIN_LATER, 'You do not read what is sent to you');
-    return false;
-  }
-
-  #afterSend(): boolean {
-    this.#idle?.touch();
-    if (this.#isBelowHighWaterMark) return true;
-    this.#awaitDrain();
-    this.#isFull = true;
     return false;
   }
 
@@ -371,7 +420,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
 
   #awaitDrain(): void {
     this.#awaitsDrain = true;
-    this.#batch.onWritten ??= () => this.#onWritten();
+    this.#sender.batch.onWritten ??= () => this.#onWritten();
   }
 
   #onWritten(): void {
@@ -394,7 +443,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #answerPing(payload: Buffer): void {
-    if (this.#isOpen) this.#batch.writeFrame(PONG, payload);
+    if (this.#isOpen) this.#sender.batch.writeFrame(PONG, payload);
   }
 
   #stopReading(): void {
@@ -444,7 +493,7 @@ export class NodeConnection<State = unknown> implements Connection<State, Buffer
   }
 
   #endSocket(): void {
-    this.#batch.flush();
+    this.#sender.batch.flush();
     // Node makes an error, with its stack, of each end after the first.
     if (!this.#socket.writableEnded) this.#socket.end();
     this.#socket.resume();

@@ -5,6 +5,7 @@ import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { Origins } from '../protocol/origin.js';
+import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
 import type { ConnectionLimits } from './connection.js';
 import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
@@ -25,11 +26,17 @@ export interface ConnectionOptions {
   idleTimeout?: number | undefined;
   /** How long the peer has to do its part of the closing handshake, milliseconds. 5 seconds. */
   closeTimeout?: number | undefined;
+  /**
+   * Compresses messages by permessage-deflate (RFC 7692) where the peer agrees: `true`, or how. `false`: what is
+   * secret must not be compressed together with what somebody else chose, and it takes processor time.
+   */
+  compression?: boolean | CompressionOptions | undefined;
   /** How long the opening handshake may take, milliseconds. 10 seconds. */
   handshakeTimeout?: number | undefined;
 }
 
 export interface ServeOptions<State = unknown> extends ConnectionOptions {
+  compression?: boolean | ServerCompressionOptions | undefined;
   /**
    * The TCP port of a server of its own; 0 for any that is free. Without `port` and `server` nothing listens:
    * hand upgrade requests to `handleUpgrade`.
@@ -89,6 +96,32 @@ export const STRING: Rule = [
   'a string that is not empty',
 ];
 
+const wholeNumber = (from: number, to: number): Rule => [
+  (value: unknown) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to,
+  `a whole number from ${from} to ${to}`,
+];
+
+export const COMPRESSION_RULES: Readonly<Record<keyof CompressionOptions, Rule>> = {
+  threshold: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  level: wholeNumber(1, 9),
+  memLevel: wholeNumber(1, 9),
+  windowBits: wholeNumber(8, 15),
+  contextTakeover: [(value: unknown) => typeof value === 'boolean', 'true or false'],
+};
+
+export const SERVER_COMPRESSION_RULES: Readonly<Record<keyof ServerCompressionOptions, Rule>> = {
+  ...COMPRESSION_RULES,
+  memoryBudget: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+};
+
+/** @throws {TypeError} naming the member of the option `compression` that is wrong. */
+export function checkCompression(
+  { compression }: { compression?: boolean | object | undefined },
+  rules: Readonly<Record<string, Rule>>,
+): void {
+  if (typeof compression === 'object') checkOptions(compression, rules, "The option 'compression'");
+}
+
 export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> = {
   maxMessageSize: [
     (value: unknown) => SIZE[0](value as never) && (value as number) <= constants.MAX_STRING_LENGTH,
@@ -100,6 +133,10 @@ export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> =
   pingTimeout: MILLISECONDS,
   idleTimeout: MILLISECONDS,
   closeTimeout: MILLISECONDS,
+  compression: [
+    (value: unknown) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+    'true, false, or an object',
+  ],
   handshakeTimeout: MILLISECONDS,
 };
 

@@ -5,9 +5,10 @@ import { Topics } from '../pubsub/topics.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import type { Connection, Data } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
+import type { ExtensionOffer } from '../protocol/extension.js';
 import { Http1Acceptor, refuse, type Gate } from './accept-http1.js';
+import { ServerCompression, compressionSettingsOf } from './compression.js';
 import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
-import { encodeMessage } from './encode-message.js';
 import { report, type ConnectionFunction, type Handlers } from './handlers.js';
 import { OwnServer } from './http-server.js';
 import {
@@ -15,12 +16,15 @@ import {
   HANDLER_RULES,
   MAX_TIMEOUT,
   MILLISECONDS,
+  SERVER_COMPRESSION_RULES,
   SERVE_RULES,
+  checkCompression,
   checkOptions,
   limitsOf,
   type Rule,
   type ServeOptions,
 } from './options.js';
+import { PublishedMessage } from './published-message.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 
 /** How a server closes. Times are milliseconds. */
@@ -41,6 +45,10 @@ export interface ServerMetrics {
   readonly pendingHandshakes: number;
   readonly acceptedHandshakes: number;
   readonly closedConnections: number;
+  /** What connections with context takeover may take for compression at the moment, bytes. */
+  readonly compressionMemory: number;
+  /** Handshakes that were accepted without context takeover because `memoryBudget` was spent. */
+  readonly degradedCompressions: number;
 }
 
 /** A WebSocket server. Made by `serve`. */
@@ -53,7 +61,7 @@ export interface Server<State = unknown> extends AsyncDisposable {
   readonly connections: ReadonlySet<Connection<State, Buffer>>;
 
   /**
-   * Sends one message to all who subscribed to a topic; it is encoded once for all of them. A subscriber who
+   * Sends one message to all who subscribed to a topic; it is encoded, and compressed, once for all of them. A subscriber who
    * does not read is closed with 1013 when more than `maxBufferedBytes` wait for it, and slows nobody else.
    *
    * @param options `except` leaves one connection out: usually the one the message came from.
@@ -105,6 +113,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   readonly #own: OwnServer | undefined;
   readonly #http: HttpServer | undefined;
   readonly #acceptor: Http1Acceptor<State>;
+  readonly #compression: ServerCompression | undefined;
   readonly #connections = new Set<NodeConnection<State>>();
   readonly #addresses = new Map<string, number>();
   readonly #topics = new Topics<NodeConnection<State>>();
@@ -119,6 +128,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.#run = typeof handlers === 'function' ? handlers : undefined;
     this.handlers = typeof handlers === 'function' ? {} : handlers;
     this.#acceptor = new Http1Acceptor(options, this);
+    const compression = compressionSettingsOf(options.compression);
+    if (compression !== undefined) this.#compression = new ServerCompression(compression);
     const { port, server, tls, handshakeTimeout } = options;
     if (port !== undefined) this.#own = new OwnServer(tls, handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT);
     this.#http = this.#own?.http ?? server;
@@ -153,13 +164,15 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
       pendingHandshakes: this.#pending,
       acceptedHandshakes: this.#accepted,
       closedConnections: this.#accepted - this.#connections.size,
+      compressionMemory: this.#compression?.memory ?? 0,
+      degradedCompressions: this.#compression?.degraded ?? 0,
     };
   }
 
   publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
-    const frame = encodeMessage(data);
+    const message = new PublishedMessage(data);
     for (const subscriber of this.#topics.of(topic)) {
-      if (subscriber !== options.except) subscriber.sendEncoded(frame);
+      if (subscriber !== options.except) subscriber.sendPublished(message);
     }
   }
 
@@ -198,6 +211,10 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.#forgetAddress(address);
   }
 
+  agree(offers: readonly ExtensionOffer[]): ReturnType<ServerCompression['agree']> {
+    return this.#compression?.agree(offers);
+  }
+
   open(socket: Duplex, head: Buffer, response: string, agreement: Agreement, state: State): void {
     if (this.#closing !== undefined) {
       this.leave(agreement.request.remoteAddress);
@@ -206,6 +223,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     }
     this.#pending--;
     this.#accepted++;
+    if (agreement.compression !== undefined) this.#compression!.reserve(agreement.compression);
     const connection = new NodeConnection<State>(socket, this, agreement, state);
     this.#connections.add(connection);
     connection.start(response, head, () => this.#opened(connection));
@@ -231,6 +249,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
 
   remove(connection: NodeConnection<State>): void {
     this.#connections.delete(connection);
+    if (connection.compression !== undefined) this.#compression!.release(connection.compression);
     this.#forgetAddress(connection.request.remoteAddress);
     for (const topic of connection.topics ?? []) this.#topics.unsubscribe(topic, connection);
     connection.topics = undefined;
@@ -312,6 +331,7 @@ export async function serve<State = unknown>(
   handlers: Handlers<NoInfer<State>> | ConnectionFunction<NoInfer<State>>,
 ): Promise<Server<State>> {
   checkOptions(options, SERVE_RULES, 'serve()');
+  checkCompression(options, SERVER_COMPRESSION_RULES);
   if (options.port !== undefined && options.server !== undefined) {
     throw new TypeError("The options 'port' and 'server' exclude each other: give the one or the other");
   }

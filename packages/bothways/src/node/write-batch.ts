@@ -1,7 +1,8 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MAX_HEADER, headerLength, writeHeader } from '../protocol/frame.js';
+import { MAX_HEADER, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
 import { mask } from '../protocol/mask.js';
+import { deflatedBound, type MessageDeflater } from './message-deflater.js';
 import { randomMaskingKey } from './platform.js';
 
 /** Payloads up to this size are copied into the batch; larger ones are written from where they are, bytes. */
@@ -91,6 +92,29 @@ export class WriteBatch {
     writeHeader(block, start, firstByte, length, key);
     if (key !== undefined) mask(block, payload, payload + length, key, 0);
     this.#length = payload + length;
+  }
+
+  /**
+   * Adds one compressed message of the payload's first `length` bytes; as it is, if that is not larger and the
+   * deflater does not need the peer to have the same.
+   */
+  writeDeflated(firstByte: number, payload: Uint8Array, length: number, deflater: MessageDeflater): void {
+    const block = this.#reserve(MAX_HEADER + deflatedBound(length));
+    const start = this.#length;
+    // Where the payload goes if it becomes half as long; it is moved if the header turns out to need other room.
+    const expected = start + headerLength(length >>> 1, this.#masks);
+    const end = deflater.deflate(payload, length, block, expected);
+    const deflatedLength = end - expected;
+    if (deflatedLength >= length && !deflater.keepsContext) {
+      this.writeFrame(firstByte, payload.subarray(0, length));
+      return;
+    }
+    const at = start + headerLength(deflatedLength, this.#masks);
+    if (at !== expected) block.copyWithin(at, expected, end);
+    const key = this.#masks ? randomMaskingKey() : undefined;
+    writeHeader(block, start, firstByte | RSV1, deflatedLength, key);
+    this.#length = at + deflatedLength;
+    if (key !== undefined) mask(block, at, this.#length, key, 0);
   }
 
   /** Adds bytes that are frames already: those of a message to many. They must not change any more. */

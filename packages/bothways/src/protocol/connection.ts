@@ -12,6 +12,7 @@ import {
   readKey,
   readUint32,
 } from './frame.js';
+import type { Inflated, Inflater } from './inflater.js';
 import { mask } from './mask.js';
 import { PartialMessage } from './message.js';
 import type { Platform } from './platform.js';
@@ -37,20 +38,27 @@ export interface ConnectionHost<Bytes extends Uint8Array = Uint8Array> {
   writeFrame(firstByte: number, payload: Uint8Array): void;
 }
 
-export interface ProtocolOptions {
+export interface ProtocolOptions<Bytes extends Uint8Array = Uint8Array> {
   readonly role: Role;
-  /** The largest message that is accepted, bytes. */
+  /** The largest message that is accepted, bytes; for a compressed one, when it is inflated. */
   readonly maxMessageSize: number;
+  /** What inflates the peer's messages, if permessage-deflate was agreed on (RFC 7692). */
+  readonly inflater?: Inflater<Bytes> | undefined;
 }
 
-/** What the reading side is doing. */
+/** What the reading side is doing, and why it does not read: any of these together. */
 const READING: number = 0;
 const PAUSED: number = 1;
+/** A message is being inflated, and what comes after it has to wait. */
+const INFLATING: number = 2;
 /** A Close frame arrived or the connection was failed: whatever else comes is discarded (section 1.4). */
-const DONE: number = 2;
+const DONE: number = 4;
 
 /** A header, or a whole control frame: what is kept together when a read cuts it. */
 const MAX_KEPT = MAX_HEADER + MAX_CONTROL_PAYLOAD;
+
+/** What a compressed message may be larger than it is inflated, beside an eighth of it, bytes. */
+const MAX_DEFLATE_OVERHEAD = 1024;
 
 /** No Close frame was sent, or received. */
 const NONE = 0;
@@ -82,6 +90,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   readonly #platform: Platform<Bytes>;
   readonly #isServer: boolean;
   readonly #maxMessageSize: number;
+  readonly #inflater: Inflater<Bytes> | undefined;
 
   #mode = READING;
   #inReceive = false;
@@ -97,12 +106,17 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   #key: number | undefined;
   /** Payload bytes of a data frame that are still to come. */
   #remaining = 0;
+  /** Whether the message that is arriving is compressed: its first frame has RSV1 (RFC 7692 section 6). */
+  #isCompressed = false;
+  /** Whether the message that is arriving is a text. */
+  #isText = false;
   /** The message that is arriving in more than one piece. */
   #partial: PartialMessage<Bytes> | undefined;
 
-  constructor(options: ProtocolOptions, host: ConnectionHost<Bytes>, platform: Platform<Bytes>) {
+  constructor(options: ProtocolOptions<Bytes>, host: ConnectionHost<Bytes>, platform: Platform<Bytes>) {
     this.#isServer = options.role === 'server';
     this.#maxMessageSize = options.maxMessageSize;
+    this.#inflater = options.inflater;
     this.#host = host;
     this.#platform = platform;
   }
@@ -133,7 +147,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
    * @param reason what the peer is told, at most 123 bytes.
    */
   fail(error: Error, code: number, reason: string = error.message): void {
-    if (this.#mode === DONE) return;
+    if (this.#isDone) return;
     const payload = encodeClose(code, reason, this.#platform);
     this.#mode = DONE;
     this.#release();
@@ -154,17 +168,23 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
    * added to it, without a limit: stop the transport as well.
    */
   pause(): void {
-    if (this.#mode === READING) this.#mode = PAUSED;
+    if (!this.#isDone) this.#mode |= PAUSED;
   }
 
   /** Goes on with what was kept; the host may be called before this returns. */
   resume(): void {
-    if (this.#mode !== PAUSED) return;
-    this.#mode = READING;
-    if (this.#inReceive || this.#held === undefined) return;
-    const held = this.#held;
-    this.#held = undefined;
-    this.receive(held);
+    this.#mode &= ~PAUSED;
+    this.#receiveHeld();
+  }
+
+  /** Takes what became of the message for which the inflater answered `later`. */
+  inflated(outcome: Inflated<Bytes>): void {
+    if (this.#isDone) return;
+    this.#mode &= ~INFLATING;
+    this.#inReceive = true;
+    this.#deliverInflated(outcome);
+    this.#inReceive = false;
+    this.#receiveHeld();
   }
 
   /**
@@ -173,7 +193,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
    */
   receive(chunk: Uint8Array): void {
     if (this.#mode !== READING) {
-      if (this.#mode === PAUSED) this.#held = this.#join(this.#held, chunk, Infinity);
+      if (!this.#isDone) this.#held = this.#join(this.#held, chunk, Infinity);
       return;
     }
     this.#inReceive = true;
@@ -182,9 +202,20 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       offset = this.#remaining > 0 ? this.#receivePayload(chunk, offset) : this.#receiveFrame(chunk, offset);
     }
     this.#inReceive = false;
-    if (this.#mode === PAUSED && offset < chunk.length) {
+    if (this.#mode !== READING && !this.#isDone && offset < chunk.length) {
       this.#held = this.#platform.view(chunk, offset, chunk.length);
     }
+  }
+
+  get #isDone(): boolean {
+    return (this.#mode & DONE) !== 0;
+  }
+
+  #receiveHeld(): void {
+    const held = this.#held;
+    if (this.#mode !== READING || this.#inReceive || held === undefined) return;
+    this.#held = undefined;
+    this.receive(held);
   }
 
   /** Reads one frame from its beginning, or as much of it as is here; returns the offset after what it used. */
@@ -193,7 +224,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     const end = offset + headerLength + this.#length;
     const isControl = this.#opcode >= Opcode.CLOSE;
     if (headerLength === 0 || (isControl && end > chunk.length)) {
-      if (this.#mode === READING) this.#kept = this.#join(undefined, chunk.subarray(offset), MAX_KEPT);
+      if (!this.#isDone) this.#kept = this.#join(undefined, chunk.subarray(offset), MAX_KEPT);
       return chunk.length;
     }
     const start = offset + headerLength;
@@ -205,7 +236,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       this.#receiveWhole(chunk, start, end);
       return end;
     }
-    this.#partial ??= new PartialMessage(this.#opcode === Opcode.TEXT, this.#platform);
+    this.#partial ??= this.#beginPartial();
     this.#remaining = this.#length;
     return this.#length === 0 ? this.#endFrame(start) : start;
   }
@@ -220,7 +251,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     const isControl = this.#opcode >= Opcode.CLOSE;
     const needed = headerLength + (isControl ? this.#length : 0);
     if (headerLength === 0 || needed > joined.length) {
-      this.#kept = this.#mode === READING ? joined : undefined;
+      this.#kept = this.#isDone ? undefined : joined;
       return chunk.length;
     }
     this.#kept = undefined;
@@ -229,7 +260,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       this.#receiveControl(joined, headerLength, needed);
       return offset;
     }
-    this.#partial ??= new PartialMessage(this.#opcode === Opcode.TEXT, this.#platform);
+    this.#partial ??= this.#beginPartial();
     this.#remaining = this.#length;
     return this.#length === 0 ? this.#endFrame(offset) : offset;
   }
@@ -245,6 +276,10 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.#opcode = first & 0x0f;
     const wrong = this.#firstByteError(first);
     if (wrong !== undefined) return this.#refuse(wrong[0], wrong[1]);
+    if (this.#opcode === Opcode.TEXT || this.#opcode === Opcode.BINARY) {
+      this.#isText = this.#opcode === Opcode.TEXT;
+      this.#isCompressed = (first & RSV1) !== 0;
+    }
     if (offset + 2 > end) return 0;
 
     const second = bytes[offset + 1]!;
@@ -279,7 +314,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   /** What is wrong with a frame's first byte, in the order RFC 6455 section 5.2 names the bits. */
   #firstByteError(first: number): readonly [code: string, message: string] | undefined {
-    if ((first & (RSV1 | RSV2 | RSV3)) !== 0) {
+    const reserved = first & (RSV1 | RSV2 | RSV3);
+    if (reserved !== 0 && (reserved !== RSV1 || !this.#mayBeCompressed)) {
       return ['ERR_RESERVED_BIT', 'A reserved bit is set and no extension gives it a meaning'];
     }
     switch (this.#opcode) {
@@ -298,6 +334,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       default:
         return ['ERR_RESERVED_OPCODE', 'The opcode is reserved'];
     }
+  }
+
+  /** RFC 7692 section 6: RSV1 is for the first frame of a message, if compression was agreed on. */
+  get #mayBeCompressed(): boolean {
+    return this.#inflater !== undefined && (this.#opcode === Opcode.TEXT || this.#opcode === Opcode.BINARY);
   }
 
   /** The 16 or 64 bits of an extended payload length, or -1 when the connection was failed over it. */
@@ -323,23 +364,55 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   /** Whether the message stays within the limit; otherwise the connection is failed, before its payload came. */
   #fitsLimit(length: number): boolean {
     const before = this.#partial === undefined ? 0 : this.#partial.length;
-    if (before + length <= this.#maxMessageSize) return true;
-    const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
-    const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
-    this.fail(error, CloseCode.MESSAGE_TOO_BIG);
+    // What does not compress becomes a little larger; how large it really is shows when it is inflated.
+    const surplus = this.#isCompressed ? Math.floor(this.#maxMessageSize / 8) + MAX_DEFLATE_OVERHEAD : 0;
+    if (before + length <= this.#maxMessageSize + surplus) return true;
+    this.#refuseSize();
     return false;
   }
 
   /** A message in one frame in one read: the common case, without a copy and without state. */
   #receiveWhole(chunk: Uint8Array, start: number, end: number): void {
     if (this.#key !== undefined) mask(chunk, start, end, this.#key, 0);
-    if (this.#opcode === Opcode.BINARY) {
+    if (this.#isCompressed) {
+      this.#inflate(this.#platform.view(chunk, start, end));
+      return;
+    }
+    if (!this.#isText) {
       this.#host.onMessage(this.#platform.view(chunk, start, end));
       return;
     }
-    const text = this.#platform.decodeUtf8(chunk, start, end);
+    this.#deliverText(chunk, start, end);
+  }
+
+  #deliverText(bytes: Uint8Array, start: number, end: number): void {
+    const text = this.#platform.decodeUtf8(bytes, start, end);
     if (text === undefined) this.#refuseText();
     else this.#host.onMessage(text);
+  }
+
+  #inflate(payload: Bytes): void {
+    const outcome = this.#inflater!.inflate(payload, this.#maxMessageSize, this.#isText);
+    if (outcome === 'later') this.#mode |= INFLATING;
+    else this.#deliverInflated(outcome);
+  }
+
+  #deliverInflated(outcome: Inflated<Bytes>): void {
+    if (outcome === 'too-big') {
+      this.#refuseSize();
+    } else if (outcome === 'corrupt') {
+      const text = 'A compressed message is not valid deflate data';
+      this.fail(new ProtocolError('ERR_INFLATE', text, CloseCode.INVALID_PAYLOAD), CloseCode.INVALID_PAYLOAD);
+    } else if (this.#isText) {
+      this.#deliverText(outcome, 0, outcome.length);
+    } else {
+      this.#host.onMessage(outcome);
+    }
+  }
+
+  /** Whether it is a text is checked as it arrives, unless it is compressed. */
+  #beginPartial(): PartialMessage<Bytes> {
+    return new PartialMessage(this.#isText && !this.#isCompressed, this.#platform);
   }
 
   #receivePayload(chunk: Uint8Array, offset: number): number {
@@ -360,6 +433,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     const message = this.#partial!.finish();
     this.#partial = undefined;
     if (message === undefined) this.#refuseText();
+    else if (this.#isCompressed) this.#inflate(message as Bytes);
     else this.#host.onMessage(message);
     return offset;
   }
@@ -416,6 +490,12 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       new ProtocolError('ERR_UTF8', 'The text is not valid UTF-8', CloseCode.INVALID_PAYLOAD),
       CloseCode.INVALID_PAYLOAD,
     );
+  }
+
+  #refuseSize(): void {
+    const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
+    const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
+    this.fail(error, CloseCode.MESSAGE_TOO_BIG);
   }
 
   #refuse(code: string, message: string): 0 {

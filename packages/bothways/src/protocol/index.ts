@@ -1,6 +1,7 @@
 export * from './close.js';
 export * from './connection.js';
 export * from './contract.js';
+export * from './deflate.js';
 export * from './errors.js';
 export * from './extension.js';
 export * from './frame.js';
@@ -9,6 +10,7 @@ export * from './handshake-client-request.js';
 export * from './handshake-client-response.js';
 export * from './handshake-server-request.js';
 export * from './handshake-server-response.js';
+export type { Inflated, InflateFailure, Inflater } from './inflater.js';
 export { mask } from './mask.js';
 export * from './origin.js';
 export type { Platform } from './platform.js';

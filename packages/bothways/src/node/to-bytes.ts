@@ -1,6 +1,5 @@
 import { types } from 'node:util';
 import type { Data } from '../protocol/contract.js';
-import { FIN, Opcode, headerLength, writeHeader } from '../protocol/frame.js';
 
 /** Whatever a message was given as, as bytes; a string as its UTF-8. */
 export function toBytes(data: Data): Uint8Array {
@@ -11,15 +10,6 @@ export function toBytes(data: Data): Uint8Array {
   throw new TypeError(
     `A message is a string or bytes (a Uint8Array, an ArrayBuffer or a view of one), not ${describe(data)}`,
   );
-}
-
-/** One message as one unmasked frame, whole: made once for all to whom a server publishes it. */
-export function encodeMessage(data: Data): Buffer {
-  const payload = toBytes(data);
-  const opcode = typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY;
-  const frame = Buffer.allocUnsafe(headerLength(payload.length, false) + payload.length);
-  frame.set(payload, writeHeader(frame, 0, FIN | opcode, payload.length));
-  return frame;
 }
 
 function describe(value: unknown): string {

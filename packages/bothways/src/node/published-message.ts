@@ -1,0 +1,50 @@
+import type { Data } from '../protocol/contract.js';
+import { FIN, Opcode, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
+import { deflatedBound, type MessageDeflater } from './message-deflater.js';
+import { toBytes } from './to-bytes.js';
+
+/** One message as a frame for all to whom a server publishes it: encoded once, and compressed once. */
+export class PublishedMessage {
+  readonly firstByte: number;
+  readonly payload: Uint8Array;
+  #frame: Buffer | undefined;
+  /** By window bits. */
+  #deflated: (Buffer | Promise<Buffer>)[] | undefined;
+
+  constructor(data: Data) {
+    this.firstByte = FIN | (typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY);
+    this.payload = toBytes(data);
+  }
+
+  /** The frame as it is for those without compression. */
+  get frame(): Buffer {
+    this.#frame ??= encodeFrame(this.firstByte, this.payload);
+    return this.#frame;
+  }
+
+  /** The compressed frame, for those without context takeover; a promise while it is made in the thread pool. */
+  deflated(deflater: MessageDeflater): Buffer | Promise<Buffer> {
+    this.#deflated ??= [];
+    this.#deflated[deflater.windowBits] ??= this.#deflate(deflater);
+    return this.#deflated[deflater.windowBits]!;
+  }
+
+  #deflate(deflater: MessageDeflater): Buffer | Promise<Buffer> {
+    const { payload } = this;
+    if (!deflater.isAtOnce(payload.length)) {
+      return deflater.deflateInPool(payload).then((deflated) => this.#encodeDeflated(deflated));
+    }
+    const output = Buffer.allocUnsafe(deflatedBound(payload.length));
+    return this.#encodeDeflated(output.subarray(0, deflater.deflate(payload, payload.length, output, 0)));
+  }
+
+  #encodeDeflated(deflated: Buffer): Buffer {
+    return deflated.length < this.payload.length ? encodeFrame(this.firstByte | RSV1, deflated) : this.frame;
+  }
+}
+
+function encodeFrame(firstByte: number, payload: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(headerLength(payload.length, false) + payload.length);
+  frame.set(payload, writeHeader(frame, 0, firstByte, payload.length));
+  return frame;
+}

@@ -1,0 +1,19 @@
+/** Why a message could not be inflated: it is no deflate data, or larger than allowed. */
+export type InflateFailure = 'corrupt' | 'too-big';
+
+/** What became of a compressed message; with `later`, the rest is told to `ProtocolConnection.inflated`. */
+export type Inflated<Bytes extends Uint8Array> = Bytes | InflateFailure;
+
+/** Inflates the messages of one connection, in the order in which they came (RFC 7692 section 7.2.2). */
+export interface Inflater<Bytes extends Uint8Array = Uint8Array> {
+  /**
+   * Inflates one message.
+   *
+   * @param payload all of it, as it came; it may be changed.
+   * @param limit how large the message may be, bytes: MUST not allocate more for it.
+   * @param isText whether it is decoded at once, so that its memory may be used for the next one.
+   * @returns `later` when it takes a while; MUST call `ProtocolConnection.inflated` then, and not before this
+   * call has returned.
+   */
+  inflate(payload: Bytes, limit: number, isText: boolean): Inflated<Bytes> | 'later';
+}
