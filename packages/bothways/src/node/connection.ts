@@ -6,9 +6,10 @@ import {
   type CloseInfo,
   type Connection,
   type Data,
+  type MessageSource,
   type RequestInfo,
 } from '../protocol/contract.js';
-import { LimitError } from '../protocol/errors.js';
+import { ConnectionClosedError, LimitError } from '../protocol/errors.js';
 import type { Inflated } from '../protocol/inflater.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
@@ -16,7 +17,8 @@ import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
 import { isThenable, report, toError, type Handlers } from './handlers.js';
 import { Inbox } from './inbox.js';
 import { MessageInflater, type InflateHost } from './message-inflater.js';
-import { MessageSender } from './message-sender.js';
+import { MessageSender, type SenderHost } from './message-sender.js';
+import { MessageStreams } from './message-streams.js';
 import { nodePlatform } from './platform.js';
 import type { PublishedMessage } from './published-message.js';
 import { clearDeadline } from './timer-wheel.js';
@@ -59,7 +61,7 @@ const PONG = FIN | Opcode.PONG;
 
 /** A WebSocket connection on a Node stream, either end of it: one socket and its protocol state. */
 export class NodeConnection<State = unknown>
-  implements Connection<State, Buffer>, ConnectionHost<Buffer>, InflateHost
+  implements Connection<State, Buffer>, ConnectionHost<Buffer>, InflateHost, SenderHost
 {
   state: State;
   readonly request: RequestInfo;
@@ -89,7 +91,9 @@ export class NodeConnection<State = unknown>
   #isPaused = false;
   /** A message is being inflated in the thread pool: what comes after it waits in the socket. */
   #isInflating = false;
+  /** Where messages wait for whoever iterates: whole, or while they arrive. */
   #inbox: Inbox<string | Buffer> | undefined;
+  #streams: MessageStreams | undefined;
   #error: Error | undefined;
   #isTerminated = false;
   #isLeaving = false;
@@ -167,6 +171,11 @@ export class NodeConnection<State = unknown>
     return false;
   }
 
+  async sendStream(source: MessageSource): Promise<void> {
+    if (!this.#isOpen) throw this.closedError;
+    await this.#sender.sendStream(source);
+  }
+
   /** @internal Sends a message that others get as well. */
   sendPublished(message: PublishedMessage): void {
     const { length } = message.payload;
@@ -231,13 +240,13 @@ export class NodeConnection<State = unknown>
    */
   get isStopped(): boolean {
     if (this.#isInflating) return true;
-    if (this.#core.isOpen) return this.#isPaused || this.#isInboxFull;
-    return this.#isInboxFull && this.#inbox!.hasReader;
+    if (this.#core.isOpen) return this.#isPaused || this.#isReaderFull;
+    return this.#isReaderFull && this.#reader!.hasReader;
   }
 
   /** @internal How many messages the reader of the inbox has taken. */
   get taken(): number {
-    return this.#inbox?.taken ?? 0;
+    return this.#reader?.taken ?? 0;
   }
 
   subscribe(topic: string): void {
@@ -250,11 +259,26 @@ export class NodeConnection<State = unknown>
 
   /** The messages one by one; while they are not asked for, at most `highWaterMark` bytes of them wait here. */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
-    this.#inbox ??= new Inbox((inbox) => {
-      const isLow = inbox.bytes <= this.#owner.limits.highWaterMark / 2;
-      if (isLow || !inbox.hasReader) this.#startReading();
-    });
+    if (this.#streams !== undefined)
+      throw new TypeError('The messages of this connection are read by streams()');
+    this.#inbox ??= new Inbox((inbox) => this.#onTaken(inbox));
     return this.#inbox;
+  }
+
+  streams(): MessageStreams {
+    if (this.#streams !== undefined) return this.#streams;
+    const streams = new MessageStreams((reader) => this.#onTaken(reader));
+    this.#streams = streams;
+    this.#core.streams = true;
+    for (const message of this.#inbox?.clear() ?? []) this.#putIntoStreams(streams, message);
+    this.#inbox?.end();
+    return streams;
+  }
+
+  /** @internal Whoever read the messages will not go on: what still comes is discarded. */
+  stopIterating(): void {
+    void this.#inbox?.return();
+    void this.#streams?.return();
   }
 
   /**
@@ -284,6 +308,11 @@ export class NodeConnection<State = unknown>
 
   onMessage(message: string | Buffer): void {
     this.#idle?.touch();
+    if (this.#streams !== undefined) {
+      // It had begun before they were asked for, or could not be inflated as it came.
+      this.#putIntoStreams(this.#streams, message);
+      return;
+    }
     if (this.#inbox !== undefined) {
       this.#putIntoInbox(this.#inbox, message);
       return;
@@ -295,6 +324,19 @@ export class NodeConnection<State = unknown>
     } catch (thrown) {
       this.#handlerFailed(thrown);
     }
+  }
+
+  onPiece(piece: string | Buffer): void {
+    if (this.#isDiscarding) return;
+    this.#streams!.put(piece);
+    if (this.isStopped) this.#stopReading();
+  }
+
+  onPiecesEnd(isText: boolean): void {
+    this.#idle?.touch();
+    if (this.#isDiscarding) return;
+    this.#streams!.endMessage(isText);
+    if (this.isStopped) this.#stopReading();
   }
 
   onPing(payload: Buffer): void {
@@ -346,8 +388,24 @@ export class NodeConnection<State = unknown>
     this.#startReading();
   }
 
-  sendFailed(thrown: unknown): void {
-    this.#handlerFailed(thrown);
+  sendFailed(error: Error): void {
+    this.#core.fail(error, CloseCode.INTERNAL_ERROR, 'This end failed to send a message');
+  }
+
+  get highWaterMark(): number {
+    return this.#owner.limits.highWaterMark;
+  }
+
+  awaitWritten(): void {
+    this.#awaitDrain();
+  }
+
+  /** Why what was not sent or received never will be. */
+  get closedError(): ConnectionClosedError {
+    const { closeReceived, closeSent, initiator } = this.#core;
+    const received = closeReceived || CloseCode.ABNORMAL;
+    const text = `The connection ended before the message was complete (${received})`;
+    return new ConnectionClosedError(text, received, closeSent || CloseCode.ABNORMAL, initiator);
   }
 
   // What the socket calls.
@@ -382,6 +440,7 @@ export class NodeConnection<State = unknown>
     const { handlers } = this.#owner;
     if (handlers.close !== undefined) this.run(() => handlers.close!(this, code, reason));
     this.#inbox?.end();
+    this.#streams?.end(this.closedError);
     this.#releaseReady();
     for (const resolve of this.#closedWaiters) resolve(this.#closeInfo);
   }
@@ -413,9 +472,24 @@ export class NodeConnection<State = unknown>
     return this.bufferedAmount <= this.#owner.limits.highWaterMark;
   }
 
-  get #isInboxFull(): boolean {
-    if (this.#inbox === undefined || this.#isEnded) return false;
-    return this.#inbox.bytes > this.#owner.limits.highWaterMark;
+  get #reader(): Inbox<string | Buffer> | MessageStreams | undefined {
+    return this.#streams ?? this.#inbox;
+  }
+
+  get #isReaderFull(): boolean {
+    const reader = this.#reader;
+    if (reader === undefined || this.#isEnded) return false;
+    return reader.bytes > this.#owner.limits.highWaterMark;
+  }
+
+  /** Nobody takes what comes, and after Close nothing may be held back. */
+  get #isDiscarding(): boolean {
+    return this.#isReaderFull && !this.#core.isOpen && !this.#reader!.hasReader;
+  }
+
+  #onTaken(reader: Inbox<string | Buffer> | MessageStreams): void {
+    const isLow = reader.bytes <= this.#owner.limits.highWaterMark / 2;
+    if (isLow || !reader.hasReader) this.#startReading();
   }
 
   #awaitDrain(): void {
@@ -424,6 +498,7 @@ export class NodeConnection<State = unknown>
   }
 
   #onWritten(): void {
+    this.#sender.onWritten();
     if (!this.#awaitsDrain || !this.#isBelowHighWaterMark || this.#socket.destroyed) return;
     this.#awaitsDrain = false;
     const ping = this.#unansweredPing;
@@ -459,15 +534,22 @@ export class NodeConnection<State = unknown>
   }
 
   #putIntoInbox(inbox: Inbox<string | Buffer>, message: string | Buffer): void {
-    if (this.#isInboxFull && !this.#core.isOpen && !inbox.hasReader) return;
+    if (this.#isDiscarding) return;
     inbox.put(message);
+    if (this.isStopped) this.#stopReading();
+  }
+
+  #putIntoStreams(streams: MessageStreams, message: string | Buffer): void {
+    if (this.#isDiscarding) return;
+    if (message.length > 0) streams.put(message);
+    streams.endMessage(typeof message === 'string');
     if (this.isStopped) this.#stopReading();
   }
 
   /** Nothing more will come: the rest of the last read, at most, goes into the inbox even if that is full. */
   #readWhatIsHeld(): void {
     this.#isEnded = true;
-    if (this.#inbox !== undefined) this.#core.resume();
+    if (this.#reader !== undefined) this.#core.resume();
   }
 
   #watch(outcome: unknown): void {

@@ -253,6 +253,8 @@ describe('A refused handshake', () => {
       pendingHandshakes: 0,
       acceptedHandshakes: 0,
       closedConnections: 0,
+      compressionMemory: 0,
+      degradedCompressions: 0,
     });
   });
 });

@@ -1,6 +1,11 @@
 /** What a waiting message counts beside its content, bytes: empty messages are not free. */
 const OVERHEAD = 32;
 
+interface Reader<Item> {
+  resolve(result: IteratorResult<Item, undefined>): void;
+  reject(error: Error): void;
+}
+
 /**
  * Messages that wait for a reader who asks for them one by one. It is bounded by its owner, who stops the
  * sender while `bytes` is above its limit.
@@ -15,8 +20,9 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   readonly #onTaken: (inbox: Inbox<Item>) => void;
   #items: Item[] = [];
   #next = 0;
-  #readers: ((result: IteratorResult<Item, undefined>) => void)[] = [];
+  #readers: Reader<Item>[] = [];
   #isEnded = false;
+  #error: Error | undefined;
 
   /** @param onTaken is called after a reader took a message, or broke off. */
   constructor(onTaken: (inbox: Inbox<Item>) => void) {
@@ -26,17 +32,30 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
   put(item: Item): void {
     const reader = this.#readers.shift();
     if (reader !== undefined) {
-      reader({ value: item, done: false });
+      reader.resolve({ value: item, done: false });
       return;
     }
     this.#items.push(item);
     this.bytes += item.length + OVERHEAD;
   }
 
-  /** There will be no more; what waits can still be taken. */
-  end(): void {
+  /** There will be no more; what waits can still be taken, and then comes the error if there is one. */
+  end(error?: Error): void {
     this.#isEnded = true;
-    for (const reader of this.#readers.splice(0)) reader({ value: undefined, done: true });
+    this.#error = error;
+    for (const reader of this.#readers.splice(0)) {
+      if (error === undefined) reader.resolve({ value: undefined, done: true });
+      else reader.reject(error);
+    }
+  }
+
+  /** Takes all that waits. */
+  clear(): Item[] {
+    const items = this.#items.slice(this.#next);
+    this.#items = [];
+    this.#next = 0;
+    this.bytes = 0;
+    return items;
   }
 
   next(): Promise<IteratorResult<Item, undefined>> {
@@ -47,8 +66,9 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
       this.#onTaken(this);
       return Promise.resolve({ value, done: false });
     }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
-    return new Promise((resolve) => this.#readers.push(resolve));
+    return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
   }
 
   /** The reader breaks off; what waits is kept for the next one. */

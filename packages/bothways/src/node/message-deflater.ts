@@ -59,6 +59,14 @@ export class MessageDeflater {
     return output.length - state.free - DEFLATE_TAIL.length;
   }
 
+  /** Compresses a message of any size; in the thread pool if it takes long, and then one at a time. */
+  deflateWhole(message: Uint8Array): Buffer | Promise<Buffer> {
+    const { length } = message;
+    if (!this.isAtOnce(length)) return this.deflateInPool(message);
+    const output = Buffer.allocUnsafe(deflatedBound(length));
+    return output.subarray(0, this.deflate(message, length, output, 0));
+  }
+
   /** Compresses a message in the thread pool; one at a time. */
   async deflateInPool(message: Uint8Array): Promise<Buffer> {
     const state = this.#contextTakeover ? this.#context : createState(this.#settings);

@@ -1,14 +1,23 @@
 import type { Duplex } from 'node:stream';
+import type { MessageSource } from '../protocol/contract.js';
+import { DEFLATE_TAIL } from '../protocol/deflate.js';
 import { FIN, Opcode, RSV1 } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
+import { toError } from './handlers.js';
 import { MessageDeflater } from './message-deflater.js';
+import { OutgoingStream, type FragmentSink } from './outgoing-stream.js';
 import type { PublishedMessage } from './published-message.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT, WriteBatch } from './write-batch.js';
 
+const TEXT = FIN | Opcode.TEXT;
+
+const NOTHING = Buffer.alloc(0);
+const TAIL = Buffer.from(DEFLATE_TAIL);
+/** The first byte of an empty block; the rest of it is the tail. */
+const EMPTY_BLOCK = Buffer.from([0x00]);
+
 /** Where a short text is encoded before it is compressed. */
 const SCRATCH = Buffer.allocUnsafeSlow(COPY_LIMIT);
-
-const TEXT = FIN | Opcode.TEXT;
 
 /** Stands for an empty list: most connections never need one of their own. */
 const NONE: never[] = [];
@@ -18,30 +27,39 @@ interface Task {
   /** What it counts until then, bytes. */
   readonly size: number;
   run(): void | Promise<void>;
+  /** The connection is gone before it was done. */
+  cancel?(error: Error): void;
+}
+
+/** What the sending half asks of its connection. */
+export interface SenderHost {
+  readonly highWaterMark: number;
+  /** Why nothing more can be sent. */
+  readonly closedError: Error;
+  /** Makes the connection call `onWritten` when something was written. */
+  awaitWritten(): void;
+  /** A message could not be sent, and what was sent of it cannot be taken back. */
+  sendFailed(error: Error): void;
 }
 
 /**
  * The sending half of a connection: messages become frames, compressed where that was agreed on, in the order in
- * which they were sent. What takes a while, because it is compressed in the thread pool, holds back the messages
- * that come after it, but no Ping and no Pong.
+ * which they were sent. What takes a while, because it is compressed in the thread pool or comes from a stream,
+ * holds back the messages that come after it, but no Ping and no Pong.
  */
-export class MessageSender {
+export class MessageSender implements FragmentSink {
   readonly batch: WriteBatch;
   readonly #socket: Duplex;
-  readonly #host: { sendFailed(error: unknown): void };
+  readonly #host: SenderHost;
   readonly #threshold: number;
   readonly #deflater: MessageDeflater | undefined;
   /** What waits, the first of it at work. */
   #tasks: Task[] = NONE;
   #taskBytes = 0;
+  /** Goes on with a stream when no more than the high-water mark waits. */
+  #onBelow: (() => void) | undefined;
 
-  /** @param host is told when a message could not be compressed, which only a fault of zlib explains. */
-  constructor(
-    socket: Duplex,
-    masks: boolean,
-    compression: AgreedCompression | undefined,
-    host: { sendFailed(error: unknown): void },
-  ) {
+  constructor(socket: Duplex, masks: boolean, compression: AgreedCompression | undefined, host: SenderHost) {
     this.#socket = socket;
     this.#host = host;
     this.batch = new WriteBatch(socket, masks);
@@ -77,11 +95,18 @@ export class MessageSender {
       this.#sendNow(firstByte, payload, length);
       return;
     }
-    const kept = length > COPY_LIMIT ? payload : Uint8Array.prototype.slice.call(payload);
-    this.#enqueue(
-      length,
-      takesLong ? () => this.#sendLater(firstByte, kept) : () => this.#sendNow(firstByte, kept, length),
-    );
+    const kept = length > COPY_LIMIT ? payload : new Uint8Array(payload);
+    const run = takesLong
+      ? (): Promise<void> => this.#sendLater(firstByte, kept)
+      : (): void => this.#sendNow(firstByte, kept, length);
+    this.#enqueue({ size: length, run });
+  }
+
+  /** A message whose pieces the source yields. */
+  sendStream(source: MessageSource): Promise<void> {
+    const stream = new OutgoingStream(source, this);
+    this.#enqueue(stream);
+    return stream.done;
   }
 
   /** A message that many connections get; it is compressed once for all that keep no context. */
@@ -92,29 +117,78 @@ export class MessageSender {
       return;
     }
     const frame = isCompressed ? message.deflated(this.#deflater!) : message.frame;
-    if (this.#tasks.length === 0 && frame instanceof Buffer) {
+    if (this.#tasks.length === 0 && Buffer.isBuffer(frame)) {
       this.batch.writeEncoded(frame);
       return;
     }
-    this.#enqueue(message.payload.length, async () => this.batch.writeEncoded(await frame));
+    const run = async (): Promise<void> => this.batch.writeEncoded(await frame);
+    this.#enqueue({ size: message.payload.length, run });
   }
 
   /** Does something when all that was sent before is in the batch; at once if it is. */
   afterAll(run: () => void): void {
     if (this.#tasks.length === 0) run();
-    else this.#enqueue(0, run);
+    else this.#enqueue({ size: 0, run });
+  }
+
+  /** The operating system has taken something. */
+  onWritten(): void {
+    if (this.#onBelow === undefined || this.#isAbove) return;
+    const goOn = this.#onBelow;
+    this.#onBelow = undefined;
+    goOn();
   }
 
   /** Drops what waits: the connection is gone, or failed. */
   discard(): void {
+    const tasks = this.#tasks;
     this.#tasks = NONE;
     this.#taskBytes = 0;
+    this.#onBelow?.();
+    this.#onBelow = undefined;
+    for (const task of tasks) task.cancel?.(this.#host.closedError);
   }
 
   /** Gives back what compression took. */
   close(): void {
     this.discard();
     this.#deflater?.close();
+  }
+
+  // What a stream asks (FragmentSink).
+
+  async sendFragment(opcode: number, payload: Uint8Array): Promise<void> {
+    const deflater = this.#deflater;
+    if (deflater === undefined) {
+      this.batch.writeFrame(opcode, payload);
+    } else {
+      // Between fragments the tail stays: it is the end of the last one that has none (RFC 7692 section 7.2.1).
+      const deflated = Buffer.concat([await deflater.deflateWhole(payload), TAIL]);
+      this.batch.writeFrame(opcode === Opcode.CONTINUATION ? opcode : opcode | RSV1, deflated);
+    }
+    if (!this.#isAbove) return;
+    await new Promise<void>((resolve) => {
+      this.#onBelow = resolve;
+      this.#host.awaitWritten();
+    });
+  }
+
+  endFragments(): void {
+    const payload = this.#deflater === undefined ? NOTHING : EMPTY_BLOCK;
+    this.batch.writeFrame(FIN | Opcode.CONTINUATION, payload);
+  }
+
+  sendEmpty(opcode: number): void {
+    this.batch.writeFrame(FIN | opcode, NOTHING);
+  }
+
+  sendFailed(error: Error): void {
+    this.#host.sendFailed(error);
+  }
+
+  /** Whether more waits to be written than should. What waits for a stream to end does not count. */
+  get #isAbove(): boolean {
+    return this.batch.length + this.#socket.writableLength > this.#host.highWaterMark;
   }
 
   #sendNow(firstByte: number, payload: Uint8Array, length: number): void {
@@ -129,10 +203,10 @@ export class MessageSender {
     this.batch.writeFrame(isSmaller ? firstByte | RSV1 : firstByte, isSmaller ? deflated : payload);
   }
 
-  #enqueue(size: number, run: Task['run']): void {
+  #enqueue(task: Task): void {
     if (this.#tasks === NONE) this.#tasks = [];
-    this.#taskBytes += size;
-    if (this.#tasks.push({ size, run }) === 1) void this.#work(this.#tasks);
+    this.#taskBytes += task.size;
+    if (this.#tasks.push(task) === 1) void this.#work(this.#tasks);
   }
 
   async #work(tasks: Task[]): Promise<void> {
@@ -144,8 +218,7 @@ export class MessageSender {
         this.#taskBytes -= task.size;
       }
     } catch (thrown) {
-      this.discard();
-      this.#host.sendFailed(thrown);
+      this.#host.sendFailed(toError(thrown));
     }
   }
 }

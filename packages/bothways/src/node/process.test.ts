@@ -159,6 +159,8 @@ describe('A process', () => {
       pendingHandshakes: 0,
       acceptedHandshakes: 2_000,
       closedConnections: 2_000,
+      compressionMemory: 0,
+      degradedCompressions: 0,
     };
     expect(output.split('\n')).toEqual([`4000 0 ${JSON.stringify(metrics)}`, '0', 'forgotten', '20 429', '']);
   });

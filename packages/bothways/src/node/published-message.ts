@@ -1,6 +1,6 @@
 import type { Data } from '../protocol/contract.js';
 import { FIN, Opcode, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
-import { deflatedBound, type MessageDeflater } from './message-deflater.js';
+import type { MessageDeflater } from './message-deflater.js';
 import { toBytes } from './to-bytes.js';
 
 /** One message as a frame for all to whom a server publishes it: encoded once, and compressed once. */
@@ -30,12 +30,10 @@ export class PublishedMessage {
   }
 
   #deflate(deflater: MessageDeflater): Buffer | Promise<Buffer> {
-    const { payload } = this;
-    if (!deflater.isAtOnce(payload.length)) {
-      return deflater.deflateInPool(payload).then((deflated) => this.#encodeDeflated(deflated));
-    }
-    const output = Buffer.allocUnsafe(deflatedBound(payload.length));
-    return this.#encodeDeflated(output.subarray(0, deflater.deflate(payload, payload.length, output, 0)));
+    const deflated = deflater.deflateWhole(this.payload);
+    return Buffer.isBuffer(deflated)
+      ? this.#encodeDeflated(deflated)
+      : deflated.then((later) => this.#encodeDeflated(later));
   }
 
   #encodeDeflated(deflated: Buffer): Buffer {

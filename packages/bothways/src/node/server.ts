@@ -269,10 +269,10 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
       return;
     }
     // Messages that come before the function asks for them wait in the connection.
-    const inbox = connection[Symbol.asyncIterator]();
+    connection[Symbol.asyncIterator]();
     connection.run(async () => {
       await run(connection);
-      await inbox.return!();
+      connection.stopIterating();
       connection.close();
     });
   }

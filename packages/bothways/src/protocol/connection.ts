@@ -16,6 +16,7 @@ import type { Inflated, Inflater } from './inflater.js';
 import { mask } from './mask.js';
 import { PartialMessage } from './message.js';
 import type { Platform } from './platform.js';
+import { StreamedMessage } from './streamed-message.js';
 
 /** Which end this is: it decides who masks (RFC 6455 section 5.1). */
 export type Role = 'server' | 'client';
@@ -27,6 +28,10 @@ export type Role = 'server' | 'client';
 export interface ConnectionHost<Bytes extends Uint8Array = Uint8Array> {
   /** A message is complete. */
   onMessage(message: string | Bytes): void;
+  /** The next piece of a message that is streamed: of a text, whole characters. */
+  onPiece(piece: string | Bytes): void;
+  /** The message whose pieces came, if it is not empty, is complete. */
+  onPiecesEnd(isText: boolean): void;
   /** A Ping arrived: MUST be answered with a Pong of the same payload, unless a newer one is (section 5.5.3). */
   onPing(payload: Bytes): void;
   onPong(payload: Bytes): void;
@@ -81,6 +86,12 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   closeReason = '';
   /** Who sent a Close frame first; `network` while nobody has. */
   initiator: Initiator = 'network';
+  /**
+   * Whether the messages that begin from now on are streamed: handed over in pieces as they arrive. Nothing of
+   * them is kept, so `maxMessageSize` does not apply to them. Compressed ones come whole all the same if the
+   * inflater cannot stream.
+   */
+  streams = false;
   /** Why the connection was failed. */
   failure: Error | undefined;
   /** What the peer was told about it. */
@@ -108,10 +119,14 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   #remaining = 0;
   /** Whether the message that is arriving is compressed: its first frame has RSV1 (RFC 7692 section 6). */
   #isCompressed = false;
+  /** Whether the message that is arriving is handed over in pieces. */
+  #isStreamed = false;
   /** Whether the message that is arriving is a text. */
   #isText = false;
   /** The message that is arriving in more than one piece. */
   #partial: PartialMessage<Bytes> | undefined;
+  /** The message that is arriving and is handed over in pieces. */
+  #streamed: StreamedMessage<Bytes> | undefined;
 
   constructor(options: ProtocolOptions<Bytes>, host: ConnectionHost<Bytes>, platform: Platform<Bytes>) {
     this.#isServer = options.role === 'server';
@@ -213,7 +228,13 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   #receiveHeld(): void {
     const held = this.#held;
-    if (this.#mode !== READING || this.#inReceive || held === undefined) return;
+    if (this.#mode !== READING || this.#inReceive) return;
+    if (this.#streamed !== undefined) {
+      this.#inReceive = true;
+      this.#handOver(this.#streamed);
+      this.#inReceive = false;
+    }
+    if (this.#mode !== READING || held === undefined) return;
     this.#held = undefined;
     this.receive(held);
   }
@@ -232,13 +253,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       this.#receiveControl(chunk, start, end);
       return end;
     }
-    if (end <= chunk.length && this.#fin && this.#partial === undefined) {
+    if (end <= chunk.length && this.#fin && !this.#isInMessage && !this.#isStreamed) {
       this.#receiveWhole(chunk, start, end);
       return end;
     }
-    this.#partial ??= this.#beginPartial();
-    this.#remaining = this.#length;
-    return this.#length === 0 ? this.#endFrame(start) : start;
+    return this.#beginPayload(start);
   }
 
   /**
@@ -260,9 +279,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       this.#receiveControl(joined, headerLength, needed);
       return offset;
     }
-    this.#partial ??= this.#beginPartial();
-    this.#remaining = this.#length;
-    return this.#length === 0 ? this.#endFrame(offset) : offset;
+    return this.#beginPayload(offset);
   }
 
   /**
@@ -279,6 +296,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     if (this.#opcode === Opcode.TEXT || this.#opcode === Opcode.BINARY) {
       this.#isText = this.#opcode === Opcode.TEXT;
       this.#isCompressed = (first & RSV1) !== 0;
+      this.#isStreamed = this.streams && (!this.#isCompressed || this.#inflater!.canStream);
     }
     if (offset + 2 > end) return 0;
 
@@ -320,11 +338,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     }
     switch (this.#opcode) {
       case Opcode.CONTINUATION:
-        if (this.#partial !== undefined) return undefined;
+        if (this.#isInMessage) return undefined;
         return ['ERR_CONTINUATION', 'A continuation frame came without a message to continue'];
       case Opcode.TEXT:
       case Opcode.BINARY:
-        if (this.#partial === undefined) return undefined;
+        if (!this.#isInMessage) return undefined;
         return ['ERR_INTERLEAVED', 'A new message began before the last one ended'];
       case Opcode.CLOSE:
       case Opcode.PING:
@@ -363,6 +381,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   /** Whether the message stays within the limit; otherwise the connection is failed, before its payload came. */
   #fitsLimit(length: number): boolean {
+    if (this.#isStreamed) return true;
     const before = this.#partial === undefined ? 0 : this.#partial.length;
     // What does not compress becomes a little larger; how large it really is shows when it is inflated.
     const surplus = this.#isCompressed ? Math.floor(this.#maxMessageSize / 8) + MAX_DEFLATE_OVERHEAD : 0;
@@ -401,8 +420,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     if (outcome === 'too-big') {
       this.#refuseSize();
     } else if (outcome === 'corrupt') {
-      const text = 'A compressed message is not valid deflate data';
-      this.fail(new ProtocolError('ERR_INFLATE', text, CloseCode.INVALID_PAYLOAD), CloseCode.INVALID_PAYLOAD);
+      this.#refuseDeflate();
     } else if (this.#isText) {
       this.#deliverText(outcome, 0, outcome.length);
     } else {
@@ -410,15 +428,60 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     }
   }
 
-  /** Whether it is a text is checked as it arrives, unless it is compressed. */
-  #beginPartial(): PartialMessage<Bytes> {
-    return new PartialMessage(this.#isText && !this.#isCompressed, this.#platform);
+  /** Whether a message has begun that has not ended. */
+  get #isInMessage(): boolean {
+    return this.#partial !== undefined || this.#streamed !== undefined;
+  }
+
+  /** Begins with the payload of a frame, and with a message if it is the first frame of one. */
+  #beginPayload(offset: number): number {
+    if (!this.#isInMessage) this.#beginMessage();
+    this.#remaining = this.#length;
+    return this.#length === 0 ? this.#endFrame(offset) : offset;
+  }
+
+  #beginMessage(): void {
+    if (this.#isStreamed) {
+      const inflate = this.#isCompressed ? this.#inflater!.openStream() : undefined;
+      this.#streamed = new StreamedMessage(this.#isText, this.#platform, inflate);
+    } else {
+      // Whether it is a text is checked as it arrives, unless it is compressed.
+      this.#partial = new PartialMessage(this.#isText && !this.#isCompressed, this.#platform);
+    }
+  }
+
+  /** Hands over what has arrived of a message, as long as it is wanted. */
+  #handOver(message: StreamedMessage<Bytes>): void {
+    while (this.#mode === READING) {
+      const pulled = message.pull();
+      if (pulled === 'piece') {
+        this.#host.onPiece(message.piece);
+      } else if (pulled === 'all') {
+        if (!message.isEnded) return;
+        message.close();
+        this.#streamed = undefined;
+        this.#host.onPiecesEnd(message.isText);
+        return;
+      } else if (pulled === 'corrupt') {
+        this.#refuseDeflate();
+      } else {
+        this.#refuseText();
+      }
+    }
   }
 
   #receivePayload(chunk: Uint8Array, offset: number): number {
-    const partial = this.#partial!;
     const end = Math.min(chunk.length, offset + this.#remaining);
     const phase = this.#length - this.#remaining;
+    if (this.#streamed !== undefined) {
+      if (this.#key !== undefined) mask(chunk, offset, end, this.#key, phase);
+      this.#remaining -= end - offset;
+      this.#streamed.push(this.#platform.view(chunk, offset, end));
+      if (this.#remaining === 0) return this.#endFrame(end);
+      this.#handOver(this.#streamed);
+      return end;
+    }
+    const partial = this.#partial!;
     const promised = partial.length + this.#remaining;
     this.#remaining -= end - offset;
     if (!partial.append(chunk, offset, end, this.#key, phase, promised, this.#fin)) {
@@ -429,6 +492,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   }
 
   #endFrame(offset: number): number {
+    if (this.#streamed !== undefined) {
+      if (this.#fin) this.#streamed.end();
+      this.#handOver(this.#streamed);
+      return offset;
+    }
     if (!this.#fin) return offset;
     const message = this.#partial!.finish();
     this.#partial = undefined;
@@ -492,6 +560,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     );
   }
 
+  #refuseDeflate(): void {
+    const text = 'A compressed message is not valid deflate data';
+    this.fail(new ProtocolError('ERR_INFLATE', text, CloseCode.INVALID_PAYLOAD), CloseCode.INVALID_PAYLOAD);
+  }
+
   #refuseSize(): void {
     const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
     const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
@@ -508,6 +581,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.#held = undefined;
     this.#kept = undefined;
     this.#partial = undefined;
+    this.#streamed?.close();
+    this.#streamed = undefined;
   }
 
   /** A copy of the one and the other together, cut at `limit` bytes. */

@@ -43,6 +43,17 @@ export interface RequestInfo {
 }
 
 /**
+ * A message that is read while it arrives: of a text its pieces are strings, otherwise bytes. Iterating throws
+ * `ConnectionClosedError` when the connection ends before the message is complete.
+ */
+export interface MessageStream<Bytes extends Uint8Array = Uint8Array> extends AsyncIterable<string | Bytes> {
+  readonly isText: boolean;
+}
+
+/** What a message can be sent from, piece by piece: a stream, an async or an ordinary iterable. */
+export type MessageSource<Piece extends Data = Data> = AsyncIterable<Piece> | Iterable<Piece>;
+
+/**
  * Two-way communication with one peer, whatever carries it. A plain WebSocket implements it at both ends; so
  * does everything else that carries messages. `State` is what the application keeps with a connection: on the
  * server, whatever `accept` returned.
@@ -77,6 +88,26 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
    * @throws {TypeError} when `data` is neither a string nor bytes.
    */
   send(data: Data): boolean;
+
+  /**
+   * Sends one message from a stream or another iterable, whose length need not be known: a text if its first piece
+   * is a string, and each piece as a fragment (RFC 6455 section 5.4). The next piece is asked for when no more than
+   * `highWaterMark` bytes wait; messages that are sent meanwhile come after it.
+   *
+   * @returns when the last piece has been handed to the operating system's buffer or is about to be.
+   * @throws {ConnectionClosedError} when the connection ends before that; what the source throws, and then the
+   * connection is failed with 1011 if the message has begun, because it can no longer be completed; {TypeError}
+   * when a piece is not of the kind of the first one.
+   */
+  sendStream(source: MessageSource): Promise<void>;
+
+  /**
+   * The messages from now on, each of which can be read while it still arrives; at most `highWaterMark` bytes of
+   * them wait here, and then the peer is slowed. `maxMessageSize` does not apply to them. Asking for the next
+   * message discards what was not read of the last one. The `message` handler is not called any more, and
+   * messages cannot be iterated whole.
+   */
+  streams(): AsyncIterableIterator<MessageStream<Bytes>>;
 
   /**
    * Sends a Ping frame with up to 125 bytes (RFC 6455 section 5.5.2); the `pong` handler sees the answer.

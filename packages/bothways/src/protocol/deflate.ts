@@ -30,20 +30,20 @@ export const DEFLATE_TAIL: readonly number[] = [0x00, 0x00, 0xff, 0xff];
 const MAX_WINDOW_BITS = 15;
 
 /**
- * What a client offers (section 7.1), what it likes best first. The second offer, which any server can accept,
- * is there where the first asks something of the server.
+ * What a client offers (section 7.1), what it likes best first. Where the first offer asks for more than any server
+ * will do, there is a second one that asks for nothing.
  */
 export function offerDeflate(wish: DeflateWish): ExtensionOffer[] {
   const { contextTakeover, windowBits } = wish;
   const isNarrow = windowBits < MAX_WINDOW_BITS;
-  const ownBits: ExtensionParameter = ['client_max_window_bits', isNarrow ? String(windowBits) : true];
-  const own: ExtensionParameter[] = contextTakeover
-    ? [ownBits]
-    : [['client_no_context_takeover', true], ownBits];
-  const asked: ExtensionParameter[] = [];
-  if (!contextTakeover) asked.push(['server_no_context_takeover', true]);
-  if (isNarrow) asked.push(['server_max_window_bits', String(windowBits)]);
-  const offers = asked.length === 0 ? [own] : [[...asked, ...own], own];
+  const open: ExtensionParameter[] = [['client_max_window_bits', true]];
+  const wanted: ExtensionParameter[] = [];
+  if (!contextTakeover) {
+    wanted.push(['server_no_context_takeover', true], ['client_no_context_takeover', true]);
+  }
+  if (isNarrow) wanted.push(['server_max_window_bits', String(windowBits)]);
+  wanted.push(['client_max_window_bits', isNarrow ? String(windowBits) : true]);
+  const offers = contextTakeover && !isNarrow ? [open] : [wanted, open];
   return offers.map((parameters) => ({ name: PERMESSAGE_DEFLATE, parameters }));
 }
 
@@ -78,11 +78,9 @@ export function checkDeflate(response: ExtensionOffer, wish: DeflateWish): Defla
   // Section 7.1.2.2: the value may be left out of an offer only.
   if (accepted === undefined || accepted.clientMaxWindowBits === true) return undefined;
   const { clientMaxWindowBits = MAX_WINDOW_BITS, serverMaxWindowBits = MAX_WINDOW_BITS } = accepted;
-  if (accepted.clientMaxWindowBits !== undefined && clientMaxWindowBits > wish.windowBits) return undefined;
-  const { serverNoContextTakeover } = accepted;
   return {
-    serverNoContextTakeover,
-    // What a client announces, it keeps to, whether the server confirms it or not.
+    serverNoContextTakeover: accepted.serverNoContextTakeover,
+    // A client may do with less than it is allowed.
     clientNoContextTakeover: accepted.clientNoContextTakeover || !wish.contextTakeover,
     serverMaxWindowBits,
     clientMaxWindowBits: Math.min(clientMaxWindowBits, wish.windowBits),

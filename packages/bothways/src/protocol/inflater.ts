@@ -16,4 +16,19 @@ export interface Inflater<Bytes extends Uint8Array = Uint8Array> {
    * call has returned.
    */
   inflate(payload: Bytes, limit: number, isText: boolean): Inflated<Bytes> | 'later';
+
+  /** Whether `openStream` can be called. */
+  readonly canStream: boolean;
+  /** Begins a message that is inflated as it arrives; the next one comes after it has been closed. */
+  openStream(): InflateStream<Bytes>;
+}
+
+/** One message that is inflated as it arrives: each `push` is followed by as many `pull`s as it takes. */
+export interface InflateStream<Bytes extends Uint8Array = Uint8Array> {
+  push(payload: Bytes): void;
+  /** All of the message was pushed. */
+  end(): void;
+  /** The next bytes, not many at a time; `undefined` when everything that was pushed is inflated. */
+  pull(): Bytes | 'corrupt' | undefined;
+  close(): void;
 }
