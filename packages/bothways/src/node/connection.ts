@@ -340,7 +340,7 @@ export class NodeConnection<State = unknown>
   }
 
   onPing(payload: Buffer): void {
-    if (this.#isBelowHighWaterMark) {
+    if (!this.#sender.isAbove) {
       this.#answerPing(payload);
     } else {
       this.#unansweredPing = payload;
@@ -499,11 +499,12 @@ export class NodeConnection<State = unknown>
 
   #onWritten(): void {
     this.#sender.onWritten();
-    if (!this.#awaitsDrain || !this.#isBelowHighWaterMark || this.#socket.destroyed) return;
-    this.#awaitsDrain = false;
+    if (!this.#awaitsDrain || this.#sender.isAbove || this.#socket.destroyed) return;
     const ping = this.#unansweredPing;
     this.#unansweredPing = undefined;
     if (ping !== undefined) this.#answerPing(ping);
+    if (!this.#isBelowHighWaterMark) return;
+    this.#awaitsDrain = false;
     this.#releaseReady();
     if (!this.#isFull) return;
     this.#isFull = false;

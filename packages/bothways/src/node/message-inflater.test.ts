@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Inflated } from '../protocol/inflater.js';
 import { MessageInflater } from './message-inflater.js';
 import { ZlibState } from './zlib.js';
-import { hex } from './test-wire.js';
+import { hex, noise } from './test-wire.js';
 
 const LIMIT = 1 << 20;
 
@@ -43,16 +43,6 @@ function deflater(): (bytes: Uint8Array) => Buffer {
 /** A deflate stream that ends (BFINAL), and the byte that RFC 7692 section 7.2.3.4 puts behind it. */
 function final(text: string): Buffer {
   return Buffer.concat([deflateRawSync(text), hex('00')]);
-}
-
-/** Bytes that hardly compress, always the same. */
-function noise(length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let at = 0, seed = 1; at < length; at++) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    bytes[at] = seed >>> 16;
-  }
-  return bytes;
 }
 
 /** As `toEqual`, which takes a second for a large Buffer. */

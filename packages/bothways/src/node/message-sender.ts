@@ -133,7 +133,7 @@ export class MessageSender implements FragmentSink {
 
   /** The operating system has taken something. */
   onWritten(): void {
-    if (this.#onBelow === undefined || this.#isAbove) return;
+    if (this.#onBelow === undefined || this.isAbove) return;
     const goOn = this.#onBelow;
     this.#onBelow = undefined;
     goOn();
@@ -166,7 +166,7 @@ export class MessageSender implements FragmentSink {
       const deflated = Buffer.concat([await deflater.deflateWhole(payload), TAIL]);
       this.batch.writeFrame(opcode === Opcode.CONTINUATION ? opcode : opcode | RSV1, deflated);
     }
-    if (!this.#isAbove) return;
+    if (!this.isAbove) return;
     await new Promise<void>((resolve) => {
       this.#onBelow = resolve;
       this.#host.awaitWritten();
@@ -186,8 +186,8 @@ export class MessageSender implements FragmentSink {
     this.#host.sendFailed(error);
   }
 
-  /** Whether more waits to be written than should. What waits for a stream to end does not count. */
-  get #isAbove(): boolean {
+  /** Whether more waits to be written than should. What is still to be compressed or streamed does not count. */
+  get isAbove(): boolean {
     return this.batch.length + this.#socket.writableLength > this.#host.highWaterMark;
   }
 

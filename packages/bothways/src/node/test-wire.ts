@@ -260,6 +260,16 @@ export function hex(digits: string): Buffer {
   return Buffer.from(digits.replaceAll(/\s/g, ''), 'hex');
 }
 
+/** Bytes that hardly compress, always the same. */
+export function noise(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0, seed = 1; at < length; at++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    bytes[at] = seed >>> 16;
+  }
+  return bytes;
+}
+
 /** One frame of a server: `first` is the first byte, `0x81` a text. */
 export function serverFrame(first: number, payload: string | Uint8Array = ''): Buffer {
   const bytes = Buffer.from(payload);
