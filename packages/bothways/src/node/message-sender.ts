@@ -159,6 +159,8 @@ export class MessageSender implements FragmentSink {
 
   async sendFragment(opcode: number, payload: Uint8Array): Promise<void> {
     const deflater = this.#deflater;
+    // A large payload goes to the socket at once: whoever waits for it must be known before.
+    this.#host.awaitWritten();
     if (deflater === undefined) {
       this.batch.writeFrame(opcode, payload);
     } else {
@@ -167,10 +169,7 @@ export class MessageSender implements FragmentSink {
       this.batch.writeFrame(opcode === Opcode.CONTINUATION ? opcode : opcode | RSV1, deflated);
     }
     if (!this.isAbove) return;
-    await new Promise<void>((resolve) => {
-      this.#onBelow = resolve;
-      this.#host.awaitWritten();
-    });
+    await new Promise<void>((resolve) => (this.#onBelow = resolve));
   }
 
   endFragments(): void {

@@ -325,6 +325,7 @@ describe('a connection whose messages are streamed', () => {
     ['in a piece', ['81 02 61 ff']],
     ['at its end', ['01 02 61 c3', '80 00']],
     ['between two pieces', ['81 03 61 c3', '28']],
+    ['before the message ends', ['01 02 61 ff']],
   ])('refuses text that is not UTF-8 %s', (_, chunks) => {
     const end = streaming();
     for (const chunk of chunks) end.receive(chunk);

@@ -1,6 +1,6 @@
 import type { InflateStream } from './inflater.js';
 import type { Platform } from './platform.js';
-import { UTF8_START, checkUtf8, incompleteTail } from './utf8.js';
+import { UTF8_INVALID, UTF8_START, checkUtf8, incompleteTail } from './utf8.js';
 
 /** What `pull` found: a piece; that everything was pulled; or that there is something wrong with the message. */
 export type Pulled = 'piece' | 'all' | 'corrupt' | 'not-utf8';
@@ -70,7 +70,9 @@ export class StreamedMessage<Bytes extends Uint8Array> {
     const all = this.#cut === undefined ? bytes : this.#join(this.#cut, bytes);
     const { length } = all;
     let tail = incompleteTail(all, 0, length);
-    if (checkUtf8(all, length - tail, length, UTF8_START) === UTF8_START) tail = 0;
+    const state = checkUtf8(all, length - tail, length, UTF8_START);
+    if (state === UTF8_INVALID) return undefined;
+    if (state === UTF8_START) tail = 0;
     this.#cut = tail === 0 ? undefined : this.#join(all.subarray(length - tail), undefined);
     return this.#platform.decodeUtf8(all, 0, length - tail);
   }
