@@ -49,7 +49,7 @@ async function measureCpu(row, entries, pace) {
   const contenders = [];
   try {
     for (const [name, entry] of entries) {
-      const contender = await start(name, row.kind === 'publish' ? 'publish' : 'echo', entry, pace.profile);
+      const contender = await start(name, modeOf(row), entry, pace.profile);
       if (contender !== undefined) contenders.push(contender);
     }
     // Round -1 warms up and does not count.
@@ -59,6 +59,10 @@ async function measureCpu(row, entries, pace) {
   } finally {
     await Promise.all(contenders.map(stop));
   }
+}
+
+function modeOf(row) {
+  return row.mode ?? (row.kind === 'publish' ? 'publish' : 'echo');
 }
 
 async function takeTurn(row, contender, pace, counts) {
@@ -79,7 +83,7 @@ async function measureIdle(row, entries, pace) {
   for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
       if (isOut(entry)) continue;
-      const contender = await start(name, 'echo', entry, pace.profile);
+      const contender = await start(name, modeOf(row), entry, pace.profile);
       if (contender === undefined) continue;
       try {
         await ask(contender, 'hold', { ...row.job, connections: FIRST_CONNECTIONS });

@@ -8,6 +8,7 @@ const WITH_TOPICS = ['bothways', 'ws', 'uws', 'bun'];
  * @typedef {object} Row
  * @property {string} name what `--only` is matched against
  * @property {'echo' | 'publish' | 'handshake' | 'idle' | 'many'} kind
+ * @property {'echo' | 'publish' | 'compressed'} [mode] what the servers do; their kind's, if left out
  * @property {string} unit what the figure is
  * @property {string[]} servers who can take part
  * @property {string} shows one sentence
@@ -23,6 +24,19 @@ function echo(name, shows, job) {
     servers: EVERY,
     shows,
     job: { text: false, checkEvery: 64, ...job },
+  };
+}
+
+/** @returns {Row} */
+function compressed(size, label, inFlight) {
+  return {
+    name: `compressed echo of ${label} of JSON, ${inFlight} in flight`,
+    kind: 'echo',
+    mode: 'compressed',
+    unit: 'µs/message',
+    servers: WITH_TOPICS,
+    shows: 'permessage-deflate without context takeover, at zlib level 6, inflated and compressed again.',
+    job: { size, connections: 32, inFlight, text: true, deflated: true, checkEvery: 64 },
   };
 }
 
@@ -79,6 +93,9 @@ export const ROWS = [
     inFlight: 2,
     checkEvery: 8,
   }),
+  compressed(128, '128 B', 4),
+  compressed(KIB, '1 KiB', 4),
+  compressed(16 * KIB, '16 KiB', 2),
   publish(1, 'One message to everybody: one small write for each subscriber.'),
   publish(10, 'Ten messages within one tick: whether a subscriber gets them in one write.'),
   {
@@ -97,6 +114,15 @@ export const ROWS = [
     shows:
       'Resident memory that an open, silent connection adds to a fresh process, after garbage collection.',
     job: { connections: 5000, concurrency: 128 },
+  },
+  {
+    name: 'idle connection with compression, resident memory',
+    kind: 'idle',
+    mode: 'compressed',
+    unit: 'bytes/connection',
+    servers: WITH_TOPICS,
+    shows: 'The same where permessage-deflate without context takeover was agreed on.',
+    job: { connections: 5000, concurrency: 128, deflated: true },
   },
   {
     name: '10,000 connections at once',

@@ -1,10 +1,13 @@
 /** A WebSocket client that does no more than a load generator needs. */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { constants, inflateRawSync } from 'node:zlib';
 import { encodeClose, encodePong } from './frames.mjs';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const HEAD_END = '\r\n\r\n';
+const DEFLATE = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n';
+const RSV1 = 0x40;
 const CLOSE = 8;
 const PING = 9;
 /** The longest header that a server may send; that of masked frames, which bare sockets send back, is 14. */
@@ -40,6 +43,7 @@ export class Client {
   #source;
   #checkEvery;
   #echoesRaw;
+  #deflated;
   #socket;
   #sent = 0;
   #isOpen = false;
@@ -59,15 +63,18 @@ export class Client {
   /** Bytes of the message so far, and what they must be, if they are looked at. */
   #offset = 0;
   #expected;
+  /** The pieces of a compressed message that is looked at. */
+  #pieces = [];
   #control;
 
   /**
-   * @param {{ port: number, localAddress?: string, echoesRaw: boolean, source: object, checkEvery: number }} options
+   * @param {{ port: number, localAddress?: string, echoesRaw: boolean, deflated?: boolean, source: object, checkEvery: number }} options
    */
-  constructor({ port, localAddress, echoesRaw, source, checkEvery }) {
+  constructor({ port, localAddress, echoesRaw, deflated = false, source, checkEvery }) {
     this.#source = source;
     this.#checkEvery = checkEvery;
     this.#echoesRaw = echoesRaw;
+    this.#deflated = deflated;
     this.opened = new Promise((resolve, reject) => (this.#opened = { resolve, reject }));
     this.gone = new Promise((resolve) => (this.#gone = resolve));
     const callback = (length, buffer) => this.#read(buffer, length);
@@ -115,7 +122,7 @@ export class Client {
   #request(port) {
     return (
       `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key.key}\r\n\r\n`
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key.key}\r\n${this.#deflated ? DEFLATE : ''}\r\n`
     );
   }
 
@@ -136,7 +143,9 @@ export class Client {
     if (end === -1) return length;
     const head = this.#head.slice(0, end);
     this.#head = '';
-    if (this.#echoesRaw || (head.startsWith('HTTP/1.1 101') && head.includes(this.#key.accept))) {
+    const isDeflated = /^sec-websocket-extensions: permessage-deflate/im.test(head);
+    const isAccepted = head.startsWith('HTTP/1.1 101') && head.includes(this.#key.accept);
+    if (this.#echoesRaw || (isAccepted && isDeflated === this.#deflated)) {
       this.#isOpen = true;
       this.#opened.resolve(this);
     } else {
@@ -188,6 +197,8 @@ export class Client {
       this.#offset = 0;
       this.#expected =
         this.received % this.#checkEvery === 0 ? this.#source.expected(this.received) : undefined;
+      if (this.#deflated && (first & RSV1) === 0) this.#fail(new Error('a message came back uncompressed'));
+      this.#pieces = [];
       if (opcode !== this.#source.opcode) this.#fail(new Error(`a message came back with opcode ${opcode}`));
     }
     if (size === 0) this.#finish();
@@ -208,7 +219,9 @@ export class Client {
       const expected = this.#expected;
       const offset = this.#offset;
       this.#offset = offset + end - at;
-      if (expected !== undefined && !isSame(buffer, at, end, expected, offset)) {
+      if (this.#deflated) {
+        if (expected !== undefined) this.#pieces.push(Buffer.from(buffer.subarray(at, end)));
+      } else if (expected !== undefined && !isSame(buffer, at, end, expected, offset)) {
         this.#fail(new Error(`message ${this.received} came back with another content`));
       }
     }
@@ -220,10 +233,21 @@ export class Client {
     this.#isInFrame = false;
     if (this.#opcode === PING) this.#socket.write(encodePong(this.#control));
     if (this.#opcode >= CLOSE || !this.#isLast) return;
+    if (this.#deflated) {
+      if (this.#expected !== undefined) this.#checkDeflated();
+      this.received++;
+      return;
+    }
     const size = this.#expected === undefined ? this.#source.size : this.#expected.length;
     if (this.#offset !== size)
       this.#fail(new Error(`message ${this.received} came back with another length`));
     this.received++;
+  }
+
+  #checkDeflated() {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH };
+    if (inflateRawSync(Buffer.concat(this.#pieces), options).equals(this.#expected)) return;
+    this.#fail(new Error(`message ${this.received} came back with another content`));
   }
 
   #fail(error) {

@@ -1,7 +1,9 @@
 /** Frames of a client, encoded before the clock runs. */
 import { randomBytes } from 'node:crypto';
+import { constants, deflateRawSync } from 'node:zlib';
 
 const FIN = 0x80;
+const RSV1 = 0x40;
 const MASK = 0x80;
 const TEXT = 1;
 const BINARY = 2;
@@ -68,6 +70,51 @@ export class Ring {
   expected(index) {
     return this.#payloads[index % this.#count];
   }
+}
+
+/** An endless stream of JSON texts of one size, each compressed by itself (RFC 7692 section 7.2.1). */
+export class DeflatedRing {
+  opcode = TEXT;
+  size = undefined;
+  #count;
+  #frames;
+  #texts;
+
+  constructor(size, count) {
+    this.#count = count;
+    this.#texts = Array.from({ length: count }, (_, index) => jsonText(size, index));
+    const frames = this.#texts.map((text) => {
+      const deflated = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+      return encodeFrame(RSV1 | TEXT, deflated.subarray(0, -4));
+    });
+    // Any run of up to `count` frames, whatever their lengths.
+    this.#frames = frames.map((_, from) =>
+      frames.map((__, length) => {
+        const run = Array.from({ length: length + 1 }, (___, at) => frames[(from + at) % count]);
+        return Buffer.concat(run);
+      }),
+    );
+  }
+
+  frames(index, length) {
+    return this.#frames[index % this.#count][length - 1];
+  }
+
+  expected(index) {
+    return this.#texts[index % this.#count];
+  }
+}
+
+/** A list of records such as an application sends, cut at `size` bytes. */
+function jsonText(size, seed) {
+  const records = [];
+  for (let at = 0, length = 0; length < size; at++) {
+    const id = ((at + 1) * 7919 * (seed + 3)) % 100_003;
+    const record = { id, name: `user ${id % 997}`, price: (id * 31) % 10_000, ok: id % 3 === 0 };
+    records.push(record);
+    length += JSON.stringify(record).length;
+  }
+  return Buffer.from(JSON.stringify(records).slice(0, size));
 }
 
 /** Messages that say whose they are and which: no two connections send the same. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMicros, mainThread, openFiles, residentBytes } from '../proc.mjs';
 import { Client } from './client.mjs';
-import { NumberedMessages, OwnMessages, Ring, encodeText } from './frames.mjs';
+import { DeflatedRing, NumberedMessages, OwnMessages, Ring, encodeText } from './frames.mjs';
 
 /** How long what is in flight may take to come back, milliseconds. */
 const PATIENCE = 20_000;
@@ -18,8 +18,9 @@ let addresses = 0;
 export const JOBS = {
   /** Closed loop: each connection has `inFlight` messages under way and sends one for each that comes back. */
   async echo(job) {
-    const { size, text, echoesRaw, inFlight } = job;
-    const source = new Ring({ size, text, echoesRaw, count: Math.max(4, inFlight) });
+    const { size, text, echoesRaw, inFlight, deflated } = job;
+    const count = Math.max(4, inFlight);
+    const source = deflated ? new DeflatedRing(size, count) : new Ring({ size, text, echoesRaw, count });
     const clients = await openAll(job, job.connections, () => source);
     let answered = 0;
     let isStopping = false;
@@ -120,7 +121,7 @@ export const JOBS = {
 
 /** Opens connections, a bounded number of handshakes at a time, from as many loopback addresses as it takes. */
 async function openAll(job, count, sourceOf) {
-  const { port, echoesRaw, checkEvery = 16, concurrency = 64 } = job;
+  const { port, echoesRaw, deflated, checkEvery = 16, concurrency = 64 } = job;
   const spread = count <= PER_ADDRESS / 2 ? 1 : Math.ceil(count / PER_ADDRESS);
   const first = spread === 1 ? -1 : (addresses += spread);
   const clients = [];
@@ -128,7 +129,8 @@ async function openAll(job, count, sourceOf) {
     while (clients.length < count) {
       const index = clients.length;
       const localAddress = first === -1 ? undefined : `127.0.0.${2 + ((first + (index % spread)) % 60)}`;
-      const client = new Client({ port, localAddress, echoesRaw, source: sourceOf(index), checkEvery });
+      const source = sourceOf(index);
+      const client = new Client({ port, localAddress, echoesRaw, deflated, source, checkEvery });
       clients.push(client);
       await client.opened;
     }

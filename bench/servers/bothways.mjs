@@ -1,7 +1,7 @@
 /** bothways as its guide recommends for speed: one handler object for the whole server. */
 import { createRequire } from 'node:module';
 import { serve } from 'bothways';
-import { HOST, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
+import { HOST, LEVEL, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
 
 const echo = {
   message(socket, data) {
@@ -21,8 +21,13 @@ const publish = {
 };
 
 const server = await serve(
-  { port: 0, host: HOST, maxMessageSize: MAX_MESSAGE },
-  mode() === 'echo' ? echo : publish,
+  {
+    port: 0,
+    host: HOST,
+    maxMessageSize: MAX_MESSAGE,
+    compression: mode() === 'compressed' && { threshold: 0, level: LEVEL },
+  },
+  mode() === 'publish' ? publish : echo,
 );
 const { version } = createRequire(import.meta.url)('bothways/package.json');
 control({ name: 'bothways', version, port: server.port });

@@ -2,9 +2,10 @@
 import { HOST, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
 
 const { Bun } = globalThis;
+const isCompressed = mode() === 'compressed';
 
 const echo = (socket, message) => {
-  socket.send(message);
+  socket.send(message, isCompressed);
 };
 const publish = (socket, message) => {
   const { isSubscribe, from, to } = parseWish(message);
@@ -22,10 +23,10 @@ const server = Bun.serve({
     return self.upgrade(request) ? undefined : new Response('Upgrade required', { status: 426 });
   },
   websocket: {
-    perMessageDeflate: false,
+    perMessageDeflate: isCompressed && { compress: 'shared', decompress: 'shared' },
     maxPayloadLength: MAX_MESSAGE,
     backpressureLimit: MAX_MESSAGE,
-    message: mode() === 'echo' ? echo : publish,
+    message: mode() === 'publish' ? publish : echo,
   },
 });
 control({ name: 'bun', version: Bun.version, port: server.port });

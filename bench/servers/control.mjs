@@ -1,6 +1,6 @@
 /**
- * What every server of the benchmark shares. It is started as `server.mjs MODE`, where MODE is `echo` or
- * `publish`, and talks to the runner in lines of JSON: `{"ready":...}` on stdout when it listens, then one line
+ * What every server of the benchmark shares. It is started as `server.mjs MODE`, where MODE is `echo`, `publish` or
+ * `compressed` (an echo with permessage-deflate, without context takeover, of every message), and talks to the runner in lines of JSON: `{"ready":...}` on stdout when it listens, then one line
  * for each line on stdin. It ends when stdin does, so it never outlives the runner.
  *
  * In `publish` mode a client sends the text `subscribe`, and gets message number 0 when it is subscribed; or
@@ -12,11 +12,15 @@ export const HOST = '127.0.0.1';
 export const TOPIC = 'news';
 export const MAX_MESSAGE = 16 * 1024 * 1024;
 
-/** @returns {'echo' | 'publish'} */
+const MODES = ['echo', 'publish', 'compressed'];
+
+/** zlib's level for every server whose level can be chosen; it is zlib's default, and that of the others. */
+export const LEVEL = 6;
+
+/** @returns {'echo' | 'publish' | 'compressed'} */
 export function mode() {
   const given = process.argv[2] ?? 'echo';
-  if (given !== 'echo' && given !== 'publish')
-    throw new TypeError(`The mode is echo or publish, not ${given}`);
+  if (!MODES.includes(given)) throw new TypeError(`The mode is one of ${MODES.join(', ')}, not ${given}`);
   return given;
 }
 

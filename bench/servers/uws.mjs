@@ -13,12 +13,15 @@ import {
 
 const require = createRequire(import.meta.url);
 const PACKAGE = '@trufflesuite/uws-js-unofficial';
-const { App, DISABLED, us_socket_local_port: localPort } = require(PACKAGE);
+const { App, DISABLED, SHARED_COMPRESSOR, SHARED_DECOMPRESSOR, us_socket_local_port: localPort } = require(
+  PACKAGE,
+);
+const isCompressed = mode() === 'compressed';
 if (!App.toString().includes('[native code]'))
   unavailable('there is no native code for this version of Node');
 
 const echo = (socket, message, isBinary) => {
-  socket.send(message, isBinary);
+  socket.send(message, isBinary, isCompressed);
 };
 const publish = (socket, message) => {
   const { isSubscribe, from, to } = parseWish(Buffer.from(message).toString());
@@ -31,10 +34,10 @@ const publish = (socket, message) => {
 
 const app = App();
 app.ws('/*', {
-  compression: DISABLED,
+  compression: isCompressed ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
   maxPayloadLength: MAX_MESSAGE,
   maxBackpressure: MAX_MESSAGE,
-  message: mode() === 'echo' ? echo : publish,
+  message: mode() === 'publish' ? publish : echo,
 });
 app.listen(HOST, 0, (listening) => {
   if (!listening) throw new Error('uWebSockets.js cannot listen');

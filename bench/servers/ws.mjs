@@ -1,7 +1,16 @@
-/** ws as its documentation recommends for speed: with the native `bufferutil`, without compression. */
+/** ws as its documentation recommends for speed: with the native `bufferutil`, and compression only where asked. */
 import { createRequire } from 'node:module';
 import { WebSocketServer } from 'ws';
-import { HOST, MAX_MESSAGE, control, mode, numberedMessage, parseWish, unavailable } from './control.mjs';
+import {
+  HOST,
+  LEVEL,
+  MAX_MESSAGE,
+  control,
+  mode,
+  numberedMessage,
+  parseWish,
+  unavailable,
+} from './control.mjs';
 
 const require = createRequire(import.meta.url);
 if (!require('bufferutil').mask.toString().includes('[native code]')) {
@@ -12,7 +21,12 @@ const server = new WebSocketServer({
   port: 0,
   host: HOST,
   backlog: 4096,
-  perMessageDeflate: false,
+  perMessageDeflate: mode() === 'compressed' && {
+    threshold: 0,
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+    zlibDeflateOptions: { level: LEVEL },
+  },
   clientTracking: false,
   maxPayload: MAX_MESSAGE,
 });
@@ -36,7 +50,7 @@ function onPublish(data) {
   }
 }
 
-const onMessage = mode() === 'echo' ? onEcho : onPublish;
+const onMessage = mode() === 'publish' ? onPublish : onEcho;
 server.on('connection', (socket) => {
   socket.on('message', onMessage);
   socket.on('error', () => {});

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { formatExtensions, type ExtensionOffer } from '../protocol/extension.js';
+import type { ExtensionOffer } from '../protocol/extension.js';
 import { readHandshakeRequest, type HandshakeRequest } from '../protocol/handshake-server-request.js';
 import {
   Refusal,
@@ -11,7 +11,7 @@ import {
 } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
 import { parseWebSocketUrl } from '../protocol/url.js';
-import type { ServerCompression } from './compression.js';
+import type { CompressionAnswer } from './compression.js';
 import type { Agreement } from './connection.js';
 import { isThenable, toError } from './handlers.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ServeOptions } from './options.js';
@@ -26,7 +26,7 @@ export interface Gate<State> {
   /** Takes back the place of a handshake that came to nothing. */
   leave(address: string): void;
   /** What the extensions that a client offers come to. */
-  agree(offers: readonly ExtensionOffer[]): ReturnType<ServerCompression['agree']>;
+  agree(offers: readonly ExtensionOffer[]): CompressionAnswer | undefined;
   /** The handshake is accepted: `response` is the 101 that opens the connection. */
   open(socket: Duplex, head: Buffer, response: string, agreement: Agreement, state: State): void;
   /** `accept` or `protocols` threw. */
@@ -149,7 +149,7 @@ export class Http1Acceptor<State> {
       return;
     }
     const agreed = this.#gate.agree(request.extensions);
-    const extensions = agreed === undefined ? [] : [agreed.response];
+    const extensions = agreed === undefined ? [] : [agreed.extension];
     let protocol: string;
     let response: string;
     try {
@@ -163,7 +163,7 @@ export class Http1Acceptor<State> {
     const agreement = {
       request,
       protocol,
-      extensions: formatExtensions(extensions),
+      extensions: agreed?.text ?? '',
       compression: agreed?.compression,
     };
     this.#gate.open(socket, head, response, agreement, decision);

@@ -6,7 +6,7 @@ import {
   type DeflateAgreement,
   type DeflateWish,
 } from '../protocol/deflate.js';
-import type { ExtensionOffer } from '../protocol/extension.js';
+import { formatExtensions, type ExtensionOffer } from '../protocol/extension.js';
 import type { Role } from '../protocol/connection.js';
 import type { DeflateSettings } from './message-deflater.js';
 
@@ -62,18 +62,28 @@ export interface DirectionOfCompression {
   readonly windowBits: number;
 }
 
-/** What was agreed on for one connection, as this end sees it. */
+/** What was agreed on, as this end sees it. Connections that agreed on the same share it. */
 export interface AgreedCompression {
   readonly threshold: number;
   readonly outgoing: DeflateSettings & DirectionOfCompression;
   readonly incoming: DirectionOfCompression;
-  /** What the connection may take for it at most, bytes. */
+  /** What a connection may take for it at most, bytes. */
   readonly memory: number;
+}
+
+/** A server's answer to an offer. */
+export interface CompressionAnswer {
+  readonly compression: AgreedCompression;
+  readonly extension: ExtensionOffer;
+  /** The extension as the header field has it. */
+  readonly text: string;
 }
 
 /** A server's side of the negotiation: what it agrees to, and how much memory that may take. */
 export class ServerCompression {
   readonly #settings: CompressionSettings;
+  /** By its text: there are no more than a few hundred. */
+  readonly #answers = new Map<string, CompressionAnswer>();
   #memory = 0;
   #degraded = 0;
 
@@ -92,15 +102,13 @@ export class ServerCompression {
   }
 
   /** The answer to what a client offers, or `undefined` when it offers nothing that can be had. */
-  agree(
-    offers: readonly ExtensionOffer[],
-  ): { compression: AgreedCompression; response: ExtensionOffer } | undefined {
-    const agreed = this.#agree(offers, this.#settings);
-    if (agreed === undefined || this.#memory + agreed.compression.memory <= this.#settings.memoryBudget) {
-      return agreed;
+  agree(offers: readonly ExtensionOffer[]): CompressionAnswer | undefined {
+    const answer = this.#answer(offers, this.#settings);
+    if (answer === undefined || this.#memory + answer.compression.memory <= this.#settings.memoryBudget) {
+      return answer;
     }
     this.#degraded++;
-    return this.#agree(offers, { ...this.#settings, contextTakeover: false });
+    return this.#answer(offers, { ...this.#settings, contextTakeover: false });
   }
 
   reserve({ memory }: AgreedCompression): void {
@@ -111,14 +119,17 @@ export class ServerCompression {
     this.#memory -= memory;
   }
 
-  #agree(
-    offers: readonly ExtensionOffer[],
-    wish: DeflateWish,
-  ): { compression: AgreedCompression; response: ExtensionOffer } | undefined {
+  #answer(offers: readonly ExtensionOffer[], wish: DeflateWish): CompressionAnswer | undefined {
     const accepted = acceptDeflate(offers, wish);
     if (accepted === undefined) return undefined;
-    const { agreement, response } = accepted;
-    return { compression: agreedCompression('server', agreement, this.#settings), response };
+    const { agreement, response: extension } = accepted;
+    const text = formatExtensions([extension]);
+    let answer = this.#answers.get(text);
+    if (answer === undefined) {
+      answer = { compression: agreedCompression('server', agreement, this.#settings), extension, text };
+      this.#answers.set(text, answer);
+    }
+    return answer;
   }
 }
 

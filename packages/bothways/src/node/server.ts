@@ -7,7 +7,7 @@ import type { Connection, Data } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
 import type { ExtensionOffer } from '../protocol/extension.js';
 import { Http1Acceptor, refuse, type Gate } from './accept-http1.js';
-import { ServerCompression, compressionSettingsOf } from './compression.js';
+import { ServerCompression, compressionSettingsOf, type CompressionAnswer } from './compression.js';
 import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
 import { report, type ConnectionFunction, type Handlers } from './handlers.js';
 import { OwnServer } from './http-server.js';
@@ -211,7 +211,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.#forgetAddress(address);
   }
 
-  agree(offers: readonly ExtensionOffer[]): ReturnType<ServerCompression['agree']> {
+  agree(offers: readonly ExtensionOffer[]): CompressionAnswer | undefined {
     return this.#compression?.agree(offers);
   }
 

@@ -32,7 +32,8 @@ export interface HandshakeOffer {
   readonly key: string;
   readonly origin: string | undefined;
   readonly protocols: readonly string[];
-  readonly extensions: readonly ExtensionOffer[];
+  /** The value of `Sec-WebSocket-Extensions`, which is well-formed. */
+  readonly extensions: string | undefined;
 }
 
 /** A client's opening handshake that is one (RFC 6455 section 4.2.1); it can be accepted or refused. */
@@ -46,9 +47,8 @@ export class HandshakeRequest implements RequestInfo {
   readonly key: string;
   readonly origin: string | undefined;
   readonly protocols: readonly string[];
-  /** The extensions that were offered, in the client's order of preference. */
-  readonly extensions: readonly ExtensionOffer[];
   readonly remoteAddress: string;
+  readonly #extensions: string | undefined;
   readonly #rawHeaders: readonly string[];
   #headers: Readonly<Record<string, string>> | undefined;
 
@@ -59,9 +59,17 @@ export class HandshakeRequest implements RequestInfo {
     this.key = offer.key;
     this.origin = offer.origin;
     this.protocols = offer.protocols;
-    this.extensions = offer.extensions;
+    this.#extensions = offer.extensions;
     this.remoteAddress = head.remoteAddress;
     this.#rawHeaders = head.rawHeaders;
+  }
+
+  /**
+   * The extensions that were offered, in the client's order of preference. They are read whenever they are asked
+   * for: a connection would keep them for nothing.
+   */
+  get extensions(): readonly ExtensionOffer[] {
+    return this.#extensions === undefined ? [] : parseExtensions(this.#extensions)!;
   }
 
   /** Made when it is first asked for: most servers never look. */
@@ -103,8 +111,8 @@ export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refu
   // Items 8 and 9.
   const protocols = fields.protocol === undefined ? [] : parseTokenList(fields.protocol);
   if (protocols === undefined) return REFUSE.protocol;
-  const extensions = fields.extensions === undefined ? [] : parseExtensions(fields.extensions);
-  if (extensions === undefined) return REFUSE.extensions;
+  const { extensions } = fields;
+  if (extensions !== undefined && parseExtensions(extensions) === undefined) return REFUSE.extensions;
   const { url } = target;
   return new HandshakeRequest(head, { url, host: target.host, key, origin, protocols, extensions });
 }
