@@ -100,4 +100,6 @@ const OTHERS_OF_THE_SERVER_GUIDE = [
   'pendingHandshakes',
   'acceptedHandshakes',
   'closedConnections',
+  'compressionMemory',
+  'degradedCompressions',
 ];

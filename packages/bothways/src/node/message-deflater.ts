@@ -47,7 +47,8 @@ export class MessageDeflater {
   }
 
   /**
-   * Compresses `input[0, length)` into `output`, which has room for `deflatedBound(length)` bytes from `at` on.
+   * Compresses `input[0, length)`, which is not empty (zlib flushes twice in a row only once), into `output`, which
+   * has room for `deflatedBound(length)` bytes from `at` on.
    *
    * @returns the offset after it.
    */
