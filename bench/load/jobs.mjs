@@ -25,9 +25,9 @@ export const JOBS = {
     let answered = 0;
     let isStopping = false;
     for (const client of clients) {
-      client.onMessages = (self, count) => {
-        answered += count;
-        if (!isStopping) self.send(count);
+      client.onMessages = (self, arrived) => {
+        answered += arrived;
+        if (!isStopping) self.send(arrived);
       };
       client.send(inFlight);
     }
@@ -103,8 +103,8 @@ export const JOBS = {
     const wanted = job.connections * job.messages;
     let answered = 0;
     for (const client of clients) {
-      client.onMessages = (self, count) => {
-        answered += count;
+      client.onMessages = (self, arrived) => {
+        answered += arrived;
         if (self.received < job.messages) self.send(1);
       };
     }

@@ -69,8 +69,9 @@ describe('Compression between two ends', () => {
     for (const message of [...TEXTS, ...BYTES, 'end']) {
       const back = await messages.next();
       expect(typeof back).toBe(typeof message);
-      if (!Buffer.from(back).equals(Buffer.from(message)))
-        expect.fail(`${message.length} bytes came back changed`);
+      expect(Buffer.from(back).equals(Buffer.from(message)), `${message.length} bytes are unchanged`).toBe(
+        true,
+      );
     }
   });
 
@@ -96,16 +97,16 @@ describe('Compression between two ends', () => {
   });
 });
 
-describe('A server that compresses', () => {
-  const upgraded = async (options: object, fields = OFFER) => {
-    const { server, messages, opened } = await startWatched(
-      { ...options },
-      { message: (socket, data) => void socket.send(data) },
-    );
-    const wire = await Wire.upgraded(server.port, fields);
-    return { server, wire, messages, socket: await opened.next() };
-  };
+const upgraded = async (options: object, fields = OFFER) => {
+  const { server, messages, opened } = await startWatched(
+    { ...options },
+    { message: (socket, data) => void socket.send(data) },
+  );
+  const wire = await Wire.upgraded(server.port, fields);
+  return { server, wire, messages, socket: await opened.next() };
+};
 
+describe('A server that compresses', () => {
   it('sends messages from the threshold on compressed, with RSV1, and smaller ones as they are', async () => {
     const { wire, socket } = await upgraded({ compression: { threshold: 100 } });
     for (const text of ['a'.repeat(99), 'a'.repeat(100), 'é'.repeat(49), 'é'.repeat(50)]) {
@@ -326,19 +327,18 @@ describe('memoryBudget', () => {
   });
 });
 
+const watch = async (compression: CompressionOptions | boolean) => {
+  const server = await wsServe({ perMessageDeflate: false });
+  const offered = new Arrivals<string | undefined>();
+  server.server.on('connection', (_, request) => offered.push(request.headers['sec-websocket-extensions']));
+  await join(server, { compression });
+  return offered.next();
+};
+
 describe('A client that compresses', () => {
   it('offers what it wishes for', async () => {
     const { wire } = await joinWire();
     expect(wire.error).toBeUndefined();
-    const watch = async (compression: CompressionOptions | boolean) => {
-      const server = await wsServe({ perMessageDeflate: false });
-      const offered = new Arrivals<string | undefined>();
-      server.server.on('connection', (_, request) =>
-        offered.push(request.headers['sec-websocket-extensions']),
-      );
-      await join(server, { compression });
-      return offered.next();
-    };
     expect(await watch(false)).toBeUndefined();
     expect(await watch({ contextTakeover: true })).toBe('permessage-deflate; client_max_window_bits');
     expect(await watch(true)).toBe(

@@ -187,18 +187,6 @@ describe('a connection that agreed on permessage-deflate', () => {
   });
 
   describe('while a message is inflated that takes a while', () => {
-    /** A late message "a", and what came behind it in the same read and in the next one. */
-    const startLate = () => {
-      const inflater = new TestInflater();
-      const end = client(inflater);
-      inflater.isLate = true;
-      end.receive(concat([frame({ opcode: TEXT, payload: deflate('a') }), hex('81 01 62 89 00')]));
-      end.receive('81 01 63');
-      inflater.isLate = false;
-      const finish = () => end.connection.inflated(inflater.waiting.shift()!());
-      return { inflater, end, finish };
-    };
-
     it('keeps the order: what comes after it waits', () => {
       const { end, finish } = startLate();
       expect(end.events).toEqual([]);
@@ -267,13 +255,30 @@ describe('a connection that agreed on permessage-deflate', () => {
   });
 });
 
-describe('a connection whose messages are streamed', () => {
-  const streaming = (inflater?: TestInflater, role: 'client' | 'server' = 'client'): End => {
-    const end = open({ role, inflater, maxMessageSize: 10 });
-    end.connection.streams = true;
-    return end;
-  };
+/** A late message "a", and what came behind it in the same read and in the next one. */
+const startLate = () => {
+  const inflater = new TestInflater();
+  const end = client(inflater);
+  inflater.isLate = true;
+  end.receive(concat([frame({ opcode: TEXT, payload: deflate('a') }), hex('81 01 62 89 00')]));
+  end.receive('81 01 63');
+  inflater.isLate = false;
+  const finish = () => end.connection.inflated(inflater.waiting.shift()!());
+  return { inflater, end, finish };
+};
 
+const streaming = (inflater?: TestInflater, role: 'client' | 'server' = 'client'): End => {
+  const end = open({ role, inflater, maxMessageSize: 10 });
+  end.connection.streams = true;
+  return end;
+};
+
+const stored = (content: string): string => {
+  const bytes = Buffer.from(content);
+  return `00 0${bytes.length} 00 f${(15 - bytes.length).toString(16)} ff ${bytes.toString('hex')}`;
+};
+
+describe('a connection whose messages are streamed', () => {
   it('hands over each piece as it arrives, and the end', () => {
     const end = streaming();
     end.receive('02 03 01');
@@ -356,11 +361,6 @@ describe('a connection whose messages are streamed', () => {
   });
 
   describe('and compressed', () => {
-    const stored = (content: string): string => {
-      const bytes = Buffer.from(content);
-      return `00 0${bytes.length} 00 f${(15 - bytes.length).toString(16)} ff ${bytes.toString('hex')}`;
-    };
-
     it('inflates them as they come', () => {
       const inflater = new TestInflater();
       const end = streaming(inflater);
