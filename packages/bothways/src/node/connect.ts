@@ -1,17 +1,16 @@
-import type { Socket } from 'node:net';
+import type { ClientHttp2Session } from 'node:http2';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { HandshakeError, TimeoutError } from '../protocol/errors.js';
+import { HandshakeError } from '../protocol/errors.js';
 import type { Connection } from '../protocol/contract.js';
 import { formatExtensions } from '../protocol/extension.js';
-import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
-import { checkHandshakeResponse } from '../protocol/handshake-client-response.js';
 import type { HeaderFields } from '../protocol/handshake.js';
 import { toHeaderRecord } from '../protocol/headers.js';
 import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
+import { compressionSettingsOf, readAgreedCompression } from './compression.js';
 import { NodeConnection, type ConnectionLimits, type ConnectionOwner } from './connection.js';
+import { cutTransport } from './cut-transport.js';
 import type { Handlers } from './handlers.js';
-import { openSocket, type Route } from './open-socket.js';
-import { compressionSettingsOf, offerCompression, readAgreedCompression } from './compression.js';
+import { attemptHandshake, cancelAfter, protocolsOf, type Attempt } from './handshake-attempt.js';
 import {
   COMPRESSION_RULES,
   CONNECTION_RULES,
@@ -26,8 +25,6 @@ import {
   type ConnectionOptions,
   type Rule,
 } from './options.js';
-import { randomHandshakeKey, sha1Base64 } from './platform.js';
-import { requestUpgrade, type Answer } from './request-upgrade.js';
 
 export interface ConnectOptions extends ConnectionOptions {
   /** The subprotocols this client speaks, the one it likes best first. */
@@ -42,6 +39,11 @@ export interface ConnectOptions extends ConnectionOptions {
   socketPath?: string | undefined;
   /** An HTTP proxy to go through by CONNECT, such as `http://user:password@proxy.example:3128`. */
   proxy?: string | URL | undefined;
+  /**
+   * A session made by `connect` of `node:http2`, in place of a TCP connection: the WebSocket becomes one stream of it
+   * (RFC 8441), beside others and ordinary requests. It stays yours: it is neither secured nor closed here.
+   */
+  http2?: ClientHttp2Session | undefined;
   /** How many redirects are followed; they never lead from `wss:` to `ws:`. 5. */
   maxRedirects?: number | undefined;
   /** How long it may take to be connected, with TLS and the proxy, milliseconds; 0 for no limit. 10 seconds. */
@@ -61,6 +63,10 @@ const CONNECT_RULES: Readonly<Record<keyof ConnectOptions, Rule>> = {
   tls: OBJECT,
   socketPath: STRING,
   proxy: [isProxy, 'an http: or https: URL'],
+  http2: [
+    (value: unknown) => typeof (value as ClientHttp2Session | null)?.request === 'function',
+    'a session made by connect() of node:http2',
+  ],
   maxRedirects: [
     (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0,
     'a whole number from 0 up',
@@ -95,6 +101,12 @@ export async function connect<State = undefined>(
 export function checkConnectOptions(options: ConnectOptions): void {
   checkOptions(options, CONNECT_RULES, 'connect()');
   checkCompression(options, COMPRESSION_RULES);
+  for (const name of ['tls', 'socketPath', 'proxy'] as const) {
+    if (options.http2 === undefined || options[name] === undefined) continue;
+    throw new TypeError(
+      `The option '${name}' is for a connection of its own, and 'http2' is one that is there`,
+    );
+  }
 }
 
 /** As `connect`, for options that are checked. */
@@ -110,7 +122,7 @@ export async function openConnection<State>(
   signal?.addEventListener('abort', onAbort);
   const timer = cancelAfter(cancel, 'handshake', handshakeTimeout);
   try {
-    const opened = await followRedirects(url, options, connectTimeout, cancel);
+    const opened = await attemptHandshake(url, options, connectTimeout, cancel);
     return start(opened, options, handlers);
   } finally {
     clearTimeout(timer);
@@ -118,120 +130,21 @@ export async function openConnection<State>(
   }
 }
 
-/** What one attempt came to: an answer, on a socket that is upgraded if the answer is a 101. */
-interface Attempt {
-  readonly url: WebSocketUrl;
-  readonly socket: Socket;
-  readonly answer: Answer;
-  readonly key: string;
-  readonly headers: readonly [name: string, value: string][];
-}
-
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-async function followRedirects(
-  first: WebSocketUrl,
-  options: ConnectOptions,
-  connectTimeout: number,
-  cancel: AbortController,
-): Promise<Attempt> {
-  const { maxRedirects = 5 } = options;
-  let url = first;
-  for (let redirects = 0; ; redirects++) {
-    const trusted = url.origin === first.origin ? options : withoutSecrets(options);
-    const attempt = await tryOnce(url, trusted, connectTimeout, cancel);
-    const { status, location } = attempt.answer;
-    if (!REDIRECTS.has(status) || location === undefined || redirects >= maxRedirects) return attempt;
-    url = redirectTarget(url, location, options, attempt);
-  }
-}
-
-/** What another origin may know of the options for TLS: whom to trust and which algorithms, nothing of who we are. */
-const PUBLIC_TLS = [
-  'ca',
-  'crl',
-  'rejectUnauthorized',
-  'minVersion',
-  'maxVersion',
-  'ciphers',
-  'sigalgs',
-] as const;
-
-/** Another origin gets nothing that was meant for the first: no header field, no client certificate. */
-function withoutSecrets(options: ConnectOptions): ConnectOptions {
-  const { headers: _headers, tls, ...others } = options;
-  if (tls === undefined) return others;
-  const publicTls = PUBLIC_TLS.flatMap((name) =>
-    tls[name] === undefined ? [] : [[name, tls[name]] as const],
-  );
-  return { ...others, tls: Object.fromEntries(publicTls) };
-}
-
-function redirectTarget(
-  from: WebSocketUrl,
-  location: string,
-  options: ConnectOptions,
-  { answer }: Attempt,
-): WebSocketUrl {
-  const refuse = (why: string): HandshakeError =>
-    new HandshakeError('ERR_REDIRECT', `The server redirects to where ${why}`, {
-      status: answer.status,
-      headers: toHeaderRecord(answer.rawHeaders),
-    });
-  let url: WebSocketUrl;
-  try {
-    url = parseWebSocketUrl(location, from.href);
-  } catch {
-    throw refuse('no WebSocket can be');
-  }
-  if (from.secure && !url.secure) throw refuse('there is no TLS, from where there is');
-  if (options.socketPath !== undefined && url.origin !== from.origin) {
-    throw refuse('the Unix socket does not lead');
-  }
-  return url;
-}
-
-async function tryOnce(
-  url: WebSocketUrl,
-  options: ConnectOptions,
-  connectTimeout: number,
-  cancel: AbortController,
-): Promise<Attempt> {
-  const key = randomHandshakeKey();
-  const { headers, origin } = options;
-  const protocols = protocolsOf(options);
-  const extensions = offerCompression(compressionSettingsOf(options.compression));
-  const fields = buildHandshakeRequest({ url, key, protocols, extensions, headers, origin });
-  const timer = cancelAfter(cancel, 'connect', connectTimeout);
-  let socket: Socket;
-  try {
-    socket = await openSocket(url, routeOf(options), cancel.signal);
-  } finally {
-    clearTimeout(timer);
-  }
-  socket.setNoDelay(true);
-  const answer = await requestUpgrade(socket, url.resource, fields, cancel.signal);
-  return { url, socket, answer, key, headers: fields };
-}
-
 /** Turns an answer into a connection, or throws the reason why it cannot be one. */
 function start<State>(
-  { url, socket, answer, key, headers }: Attempt,
+  { url, socket, remoteAddress, method, headers, answer, checked }: Attempt,
   options: ConnectOptions,
   handlers: Handlers<State> | undefined,
 ): NodeConnection<State> {
-  const protocols = protocolsOf(options);
-  const settings = compressionSettingsOf(options.compression);
-  const sent = { key, protocols, extensionsOffered: offerCompression(settings) };
-  const checked = checkHandshakeResponse(answer, sent, sha1Base64);
   if (checked instanceof HandshakeError) {
-    socket.destroy();
+    cutTransport(socket);
     throw checked;
   }
   const extensions = formatExtensions(checked.extensions);
+  const settings = compressionSettingsOf(options.compression);
   const compression = readAgreedCompression(checked.extensions, settings);
   if (compression === 'wrong') {
-    socket.destroy();
+    cutTransport(socket);
     const text = `The server's answer fits nothing that was offered: Sec-WebSocket-Extensions: ${extensions}`;
     throw new HandshakeError('ERR_HANDSHAKE_EXTENSIONS', text, {
       status: answer.status,
@@ -239,12 +152,12 @@ function start<State>(
     });
   }
   const request = {
-    method: 'GET',
+    method,
     url: url.resource,
-    headers: toHeaderRecord(headers.flat()),
+    headers,
     origin: options.origin,
-    protocols,
-    remoteAddress: socket.remoteAddress ?? '',
+    protocols: protocolsOf(options),
+    remoteAddress,
   };
   const owner = new ClientOwner<State>(limitsOf(options), handlers ?? {});
   const agreement = { request, protocol: checked.protocol, extensions, compression };
@@ -277,24 +190,6 @@ class ClientOwner<State> implements ConnectionOwner<State> {
   }
 
   remove(): void {}
-}
-
-function protocolsOf({ protocols = [] }: ConnectOptions): readonly string[] {
-  return typeof protocols === 'string' ? [protocols] : protocols;
-}
-
-function routeOf({ tls, socketPath, proxy }: ConnectOptions): Route {
-  return { tls, socketPath, proxy: proxy === undefined ? undefined : new URL(proxy) };
-}
-
-function cancelAfter(
-  cancel: AbortController,
-  phase: 'connect' | 'handshake',
-  milliseconds: number,
-): NodeJS.Timeout | undefined {
-  if (milliseconds === 0) return undefined;
-  const text = `The ${phase === 'connect' ? 'connection' : 'handshake'} took longer than ${phase}Timeout, ${milliseconds} ms`;
-  return setTimeout(() => cancel.abort(new TimeoutError(phase, milliseconds, text)), milliseconds);
 }
 
 function isProxy(value: unknown): boolean {

@@ -13,6 +13,7 @@ import { ConnectionClosedError, LimitError } from '../protocol/errors.js';
 import type { Inflated } from '../protocol/inflater.js';
 import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
+import { cutTransport } from './cut-transport.js';
 import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
 import { isThenable, report, toError, type Handlers } from './handlers.js';
 import { Inbox } from './inbox.js';
@@ -208,14 +209,14 @@ export class NodeConnection<State = unknown>
   terminate(): void {
     this.#isTerminated = true;
     this.#core.stop();
-    this.#socket.destroy();
+    cutTransport(this.#socket);
   }
 
   /** @internal Cuts the connection for a reason that `closed` then gives. */
   abandon(reason: Error): void {
     this.#error ??= reason;
     this.#core.stop();
-    this.#socket.destroy();
+    cutTransport(this.#socket);
   }
 
   /** @internal Whether the transport is there, so that what waits to be sent still may be. */

@@ -1,20 +1,32 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createSecureServer as createHttp2Server,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { Server as TlsServer } from 'node:tls';
 import { Refusal, formatRefusal } from '../protocol/handshake-server-response.js';
+import { Http2Sessions } from './http2-sessions.js';
 import { MAX_TIMEOUT, type ServeOptions } from './options.js';
 
+/** How many requests, and so WebSockets, one HTTP/2 session may have open at once; Node sets no limit. */
+const MAX_STREAMS = 1000;
+
 /**
- * The HTTP server that `serve({ port })` makes for itself. It answers upgrades only; every other request is told
- * so.
+ * The HTTP server that `serve({ port })` makes for itself. It opens WebSockets only; every other request is told so.
  */
 export class OwnServer {
-  readonly http: Server;
+  readonly http: Server | Http2SecureServer;
+  readonly #tls: ServeOptions['tls'];
+  readonly #http2: Http2Sessions | undefined;
   /** With TLS, every TCP connection: one that never ends its TLS handshake is known to nobody else. */
   readonly #sockets = new Set<Duplex>();
 
   /** @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit. */
-  constructor(tls: ServeOptions['tls'], handshakeTimeout: number) {
+  constructor(tls: ServeOptions['tls'], http2: boolean, handshakeTimeout: number) {
     const options = {
       headersTimeout: handshakeTimeout,
       requestTimeout: handshakeTimeout,
@@ -22,17 +34,36 @@ export class OwnServer {
       connectionsCheckingInterval: Math.min(1_000, Math.max(100, handshakeTimeout / 4)),
       keepAliveTimeout: 1_000,
     };
+    this.#tls = tls;
+    const secure = { handshakeTimeout: handshakeTimeout || MAX_TIMEOUT, ...tls };
     if (tls === undefined) {
       this.http = createServer(options, refuseRequest);
+    } else if (http2) {
+      const settings = { maxConcurrentStreams: MAX_STREAMS };
+      const http = createHttp2Server({ ...secure, allowHTTP1: true, settings }, refuseRequest);
+      // Those who speak HTTP/1.1 are served by the same code as in node:http, which reads them from here.
+      this.http = Object.assign(http, options);
+      this.#http2 = new Http2Sessions(http, handshakeTimeout);
     } else {
-      const secure = { handshakeTimeout: handshakeTimeout || MAX_TIMEOUT, ...tls, ...options };
-      this.http = createSecureServer(secure, refuseRequest);
+      this.http = createSecureServer({ ...secure, ...options }, refuseRequest);
+    }
+    if (tls !== undefined) {
       this.http.on('connection', (socket: Duplex) => {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });
     }
     this.http.on('clientError', refuseNoRequest);
+  }
+
+  /**
+   * Takes another certificate for the connections that come from now on.
+   *
+   * @throws {TypeError} when the server has no TLS; Node's own error for what is no certificate and key.
+   */
+  setSecureContext(tls: NonNullable<ServeOptions['tls']>): void {
+    if (this.#tls === undefined) throw new TypeError("The server was made without the option 'tls'");
+    (this.http as TlsServer).setSecureContext({ ...this.#tls, ...tls });
   }
 
   /** Resolves when the server listens; rejects with Node's own error, such as `EADDRINUSE`. */
@@ -51,7 +82,9 @@ export class OwnServer {
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.http.close(() => resolve());
-      this.http.closeAllConnections();
+      // Node's server for both versions has no method of its own for those who speak HTTP/1.1.
+      Server.prototype.closeAllConnections.call(this.http);
+      this.#http2?.close();
     });
   }
 
@@ -61,15 +94,23 @@ export class OwnServer {
   }
 }
 
-/** RFC 9110 section 15.5.22. */
-function refuseRequest(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(426, {
-    Upgrade: 'websocket',
-    Connection: 'Upgrade, close',
-    'Content-Type': 'text/plain; charset=utf-8',
-    'X-Content-Type-Options': 'nosniff',
-  });
-  response.end('This is a WebSocket endpoint: send "Upgrade: websocket" and "Connection: Upgrade".');
+/** RFC 9110 section 15.5.22; HTTP/2 has no upgrade to offer (RFC 9113 section 8.6). */
+function refuseRequest(
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): void {
+  const isHttp1 = request.httpVersionMajor === 1;
+  response.statusCode = isHttp1 ? 426 : 404;
+  const fields = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
+  const upgrade = { Upgrade: 'websocket', Connection: 'Upgrade, close' };
+  for (const [name, value] of Object.entries({ ...fields, ...(isHttp1 && upgrade) })) {
+    response.setHeader(name, value);
+  }
+  response.end(
+    isHttp1
+      ? 'This is a WebSocket endpoint: send "Upgrade: websocket" and "Connection: Upgrade".'
+      : 'This is a WebSocket endpoint: send CONNECT with ":protocol: websocket".',
+  );
 }
 
 const NOT_HTTP = new Refusal(400, 'The request is not well-formed HTTP/1.1.');

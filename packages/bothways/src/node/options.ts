@@ -1,5 +1,4 @@
 import { constants } from 'node:buffer';
-import type { Server as HttpServer } from 'node:http';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
@@ -9,6 +8,7 @@ import type { CompressionOptions, ServerCompressionOptions } from './compression
 import type { ConnectionLimits } from './connection.js';
 import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
+import type { AnyHttpServer } from './upgrade-router.js';
 
 /** Options that both ends share. Sizes are bytes, times are milliseconds; 0 switches a time off. */
 export interface ConnectionOptions {
@@ -44,12 +44,17 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   port?: number | undefined;
   /** The address to listen on. All addresses by default. */
   host?: string | undefined;
-  /** An `http` or `https` server to live beside, in place of `port`. */
-  server?: HttpServer | undefined;
+  /** An `http`, `https` or `http2` server to live beside, in place of `port`. */
+  server?: AnyHttpServer | undefined;
   /** The only path at which a WebSocket can be opened, such as `/live`. Any path by default. */
   path?: string | undefined;
   /** Certificate and key (and all else that Node's `tls` takes) to serve `wss:` on `port`. */
   tls?: (SecureContextOptions & TlsOptions) | undefined;
+  /**
+   * Whether `port` also takes WebSockets over HTTP/2 (RFC 8441), many on one TCP connection; needs `tls`. `false`: a
+   * client whose TLS offers HTTP/2 and that then speaks HTTP/1.1 all the same would be lost.
+   */
+  http2?: boolean | undefined;
   /**
    * The subprotocols this server speaks, best first; or a function of what was offered that returns one of
    * them, or `undefined` for none. By default none is agreed on.
@@ -89,6 +94,7 @@ const COUNT: Rule = [
   (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
   'a positive whole number or Infinity',
 ];
+const BOOLEAN: Rule = [(value: unknown) => typeof value === 'boolean', 'true or false'];
 const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
 export const OBJECT: Rule = [(value: unknown) => typeof value === 'object' && value !== null, 'an object'];
 export const STRING: Rule = [
@@ -106,7 +112,7 @@ export const COMPRESSION_RULES: Readonly<Record<keyof CompressionOptions, Rule>>
   level: wholeNumber(1, 9),
   memLevel: wholeNumber(1, 9),
   windowBits: wholeNumber(8, 15),
-  contextTakeover: [(value: unknown) => typeof value === 'boolean', 'true or false'],
+  contextTakeover: BOOLEAN,
 };
 
 export const SERVER_COMPRESSION_RULES: Readonly<Record<keyof ServerCompressionOptions, Rule>> = {
@@ -158,14 +164,15 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   ],
   host: STRING,
   server: [
-    (value: unknown) => typeof (value as HttpServer | null)?.on === 'function',
-    'a server made by node:http or node:https',
+    (value: unknown) => typeof (value as AnyHttpServer | null)?.on === 'function',
+    'a server made by node:http, node:https or node:http2',
   ],
   path: [
     (value: unknown) => typeof value === 'string' && value.startsWith('/') && !/[?#\s]/.test(value),
     'a path that begins with "/" and has no query',
   ],
   tls: OBJECT,
+  http2: BOOLEAN,
   protocols: [
     (value: unknown) =>
       typeof value === 'function' ||

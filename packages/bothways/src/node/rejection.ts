@@ -1,15 +1,8 @@
 import type { HeaderFields } from '../protocol/handshake.js';
-import { formatRefusal } from '../protocol/handshake-server-response.js';
+import { Refusal, listRefusalFields } from '../protocol/handshake-server-response.js';
 
 /** What `accept` returns to refuse a handshake; made by `reject`. */
-export class Rejection {
-  /** The HTTP response that says so, whole. */
-  readonly response: string;
-
-  constructor(response: string) {
-    this.response = response;
-  }
-}
+export class Rejection extends Refusal {}
 
 /**
  * Refuses an opening handshake, from within `accept`.
@@ -23,5 +16,8 @@ export class Rejection {
  * @throws {TypeError} for a header field that cannot be sent.
  */
 export function reject(status: number, body = '', headers: HeaderFields = {}): Rejection {
-  return new Rejection(formatRefusal({ status, reason: '', headers }, body));
+  const rejection = new Rejection(status, body, headers);
+  // Whoever wrote it learns here that it cannot be sent, and not when the client is told.
+  listRefusalFields(rejection);
+  return rejection;
 }

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { HandshakeError } from '../protocol/errors.js';
 
 /** What a server answered to an upgrade request. */
@@ -58,7 +59,8 @@ function answer(response: IncomingMessage, body: string, head: Buffer): Answer {
   return { status, rawHeaders, location: response.headers.location, body, head };
 }
 
-function readBody(response: IncomingMessage, done: (body: string) => void): void {
+/** Reads the beginning of a body, until its end or as much as is kept. */
+export function readBody(response: Readable, done: (body: string) => void): void {
   let body = Buffer.alloc(0);
   response.on('data', (chunk: Buffer) => {
     body = Buffer.concat([body, chunk.subarray(0, MAX_BODY - body.length)]);
@@ -68,7 +70,8 @@ function readBody(response: IncomingMessage, done: (body: string) => void): void
   response.once('close', () => done(body.toString()));
 }
 
-function noAnswer(cause: Error): HandshakeError {
+/** The answer is no HTTP, or the connection broke off before it. */
+export function noAnswer(cause: Error): HandshakeError {
   const text = `The server did not answer the handshake with HTTP: ${cause.message}`;
   return new HandshakeError('ERR_HANDSHAKE_RESPONSE', text, { cause });
 }

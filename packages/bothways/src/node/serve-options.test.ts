@@ -12,7 +12,7 @@ const COUNT = 'a positive whole number or Infinity';
 const WRONG: readonly (readonly [name: string, values: readonly unknown[], allowed: string])[] = [
   ['port', [-1, 65_536, 1.5, '80', NaN, null], 'a TCP port from 0 to 65535'],
   ['host', ['', 1, null], 'a string that is not empty'],
-  ['server', [{}, null, 8080, 'http'], 'a server made by node:http or node:https'],
+  ['server', [{}, null, 8080, 'http'], 'a server made by node:http, node:https or node:http2'],
   ['path', ['', 'live', '/a?b', '/a#b', '/a b', 1, null], 'a path that begins with "/" and has no query'],
   ['tls', [true, 'cert', null], 'an object'],
   ['protocols', ['chat', [''], ['a b'], ['a,b'], [1], null], 'a list of tokens'],

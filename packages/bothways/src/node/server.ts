@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Topics } from '../pubsub/topics.js';
@@ -6,7 +7,9 @@ import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/clos
 import type { Connection, Data } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
 import type { ExtensionOffer } from '../protocol/extension.js';
-import { Http1Acceptor, refuse, type Gate } from './accept-http1.js';
+import { acceptUpgrade } from './accept-http1.js';
+import { acceptConnect } from './accept-http2.js';
+import { Acceptor, type Gate, type OpenTransport } from './acceptor.js';
 import { ServerCompression, compressionSettingsOf, type CompressionAnswer } from './compression.js';
 import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
 import { report, type ConnectionFunction, type Handlers } from './handlers.js';
@@ -16,6 +19,7 @@ import {
   HANDLER_RULES,
   MAX_TIMEOUT,
   MILLISECONDS,
+  OBJECT,
   SERVER_COMPRESSION_RULES,
   SERVE_RULES,
   checkCompression,
@@ -25,7 +29,12 @@ import {
   type ServeOptions,
 } from './options.js';
 import { PublishedMessage } from './published-message.js';
-import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
+import {
+  addUpgradeTarget,
+  removeUpgradeTarget,
+  type AnyHttpServer,
+  type UpgradeTarget,
+} from './upgrade-router.js';
 
 /** How a server closes. Times are milliseconds. */
 export interface ServerCloseOptions {
@@ -74,6 +83,15 @@ export interface Server<State = unknown> extends AsyncDisposable {
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 
+  /**
+   * Replaces the certificate of a server with a port of its own: connections that come from now on get the new one,
+   * and those that are open go on. What is left out stays as `serve` was given it.
+   *
+   * @throws {TypeError} when the server has no TLS of its own; Node's own error when certificate and key do not fit,
+   * and then the old ones stay.
+   */
+  setSecureContext(tls: NonNullable<ServeOptions['tls']>): void;
+
   metrics(): ServerMetrics;
 
   /**
@@ -111,8 +129,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   readonly #options: ServeOptions<State>;
   readonly #run: ConnectionFunction<State> | undefined;
   readonly #own: OwnServer | undefined;
-  readonly #http: HttpServer | undefined;
-  readonly #acceptor: Http1Acceptor<State>;
+  readonly #http: AnyHttpServer | undefined;
+  readonly #acceptor: Acceptor<State>;
   readonly #compression: ServerCompression | undefined;
   readonly #connections = new Set<NodeConnection<State>>();
   readonly #addresses = new Map<string, number>();
@@ -127,11 +145,11 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.limits = limitsOf(options);
     this.#run = typeof handlers === 'function' ? handlers : undefined;
     this.handlers = typeof handlers === 'function' ? {} : handlers;
-    this.#acceptor = new Http1Acceptor(options, this);
+    this.#acceptor = new Acceptor(options, this);
     const compression = compressionSettingsOf(options.compression);
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
-    const { port, server, tls, handshakeTimeout } = options;
-    if (port !== undefined) this.#own = new OwnServer(tls, handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT);
+    const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
+    if (port !== undefined) this.#own = new OwnServer(tls, http2, handshakeTimeout);
     this.#http = this.#own?.http ?? server;
     if (this.#http !== undefined) addUpgradeTarget(this.#http, this);
   }
@@ -177,7 +195,19 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#acceptor.accept(request, socket, head);
+    acceptUpgrade(this.#acceptor, request, socket, head);
+  }
+
+  handleConnect(stream: ServerHttp2Stream, rawHeaders: readonly string[]): void {
+    acceptConnect(this.#acceptor, stream, rawHeaders);
+  }
+
+  setSecureContext(tls: NonNullable<ServeOptions['tls']>): void {
+    checkOptions({ tls }, { tls: OBJECT }, 'setSecureContext()');
+    if (this.#own === undefined) {
+      throw new TypeError('The server has no port of its own: its certificates are those of the HTTP server');
+    }
+    this.#own.setSecureContext(tls);
   }
 
   close(options: ServerCloseOptions = {}): Promise<void> {
@@ -195,10 +225,14 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
 
   // What the acceptor asks (Gate).
 
+  get closing(): Refusal | undefined {
+    return this.#closing === undefined ? undefined : CLOSING;
+  }
+
   admit(address: string): Refusal | undefined {
     const { maxConnections = Infinity, maxConnectionsPerAddress = Infinity } = this.#options;
     const fromAddress = this.#addresses.get(address) ?? 0;
-    if (this.#closing !== undefined) return CLOSING;
+    if (this.closing !== undefined) return this.closing;
     if (this.#connections.size + this.#pending >= maxConnections) return FULL;
     if (fromAddress >= maxConnectionsPerAddress) return TOO_MANY_FROM_ADDRESS;
     this.#pending++;
@@ -215,18 +249,13 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     return this.#compression?.agree(offers);
   }
 
-  open(socket: Duplex, head: Buffer, response: string, agreement: Agreement, state: State): void {
-    if (this.#closing !== undefined) {
-      this.leave(agreement.request.remoteAddress);
-      refuse(socket, CLOSING);
-      return;
-    }
+  open(transport: OpenTransport, agreement: Agreement, state: State): void {
     this.#pending--;
     this.#accepted++;
     if (agreement.compression !== undefined) this.#compression!.reserve(agreement.compression);
-    const connection = new NodeConnection<State>(socket, this, agreement, state);
+    const connection = new NodeConnection<State>(transport.socket, this, agreement, state);
     this.#connections.add(connection);
-    connection.start(response, head, () => this.#opened(connection));
+    connection.start(transport.greeting, transport.head, () => this.#opened(connection));
   }
 
   failed(error: Error): void {
@@ -337,6 +366,11 @@ export async function serve<State = unknown>(
   }
   if (options.port === undefined && (options.tls !== undefined || options.host !== undefined)) {
     throw new TypeError("The options 'tls' and 'host' need the option 'port'");
+  }
+  if (options.http2 === true && options.tls === undefined) {
+    throw new TypeError(
+      "The option 'http2' needs the option 'tls': for HTTP/2 without TLS give a server of node:http2 as 'server'",
+    );
   }
   if (typeof handlers !== 'function') checkOptions(handlers, HANDLER_RULES, 'The handler object');
   const server = new NodeServer<State>(options, handlers);

@@ -1,52 +1,106 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type {
+  Http2SecureServer,
+  Http2Server,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { isWebSocketConnect } from './accept-http2.js';
+
+/** A server of Node's for HTTP/1.1, HTTP/2, or both. */
+export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;
 
 /** Somebody who opens WebSockets at certain paths of an HTTP server. */
 export interface UpgradeTarget {
   isForPath(url: string | undefined): boolean;
+  /** Takes over a request of HTTP/1.1. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Takes over a request of HTTP/2 that asks for a WebSocket. */
+  handleConnect(stream: ServerHttp2Stream, rawHeaders: readonly string[]): void;
 }
 
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+/** Several servers may share one HTTP server: then one router finds the one that a path belongs to. */
+const routerOf = new WeakMap<AnyHttpServer, UpgradeRouter>();
 
-interface Routes {
-  readonly targets: UpgradeTarget[];
-  readonly listener: UpgradeListener;
-}
-
-/** Several servers may share one HTTP server: then one listener finds the one that a path belongs to. */
-const routesOf = new WeakMap<HttpServer, Routes>();
-
-export function addUpgradeTarget(server: HttpServer, target: UpgradeTarget): void {
-  let routes = routesOf.get(server);
-  if (routes === undefined) {
-    const targets: UpgradeTarget[] = [];
-    routes = { targets, listener: (...upgrade) => route(server, targets, ...upgrade) };
-    routesOf.set(server, routes);
-    server.on('upgrade', routes.listener);
+export function addUpgradeTarget(server: AnyHttpServer, target: UpgradeTarget): void {
+  let router = routerOf.get(server);
+  if (router === undefined) {
+    router = new UpgradeRouter(server);
+    routerOf.set(server, router);
   }
-  routes.targets.push(target);
+  router.targets.push(target);
 }
 
-export function removeUpgradeTarget(server: HttpServer, target: UpgradeTarget): void {
-  const routes = routesOf.get(server);
-  const index = routes?.targets.indexOf(target) ?? -1;
-  if (routes === undefined || index < 0) return;
-  routes.targets.splice(index, 1);
-  if (routes.targets.length > 0) return;
-  routesOf.delete(server);
-  server.off('upgrade', routes.listener);
+export function removeUpgradeTarget(server: AnyHttpServer, target: UpgradeTarget): void {
+  const router = routerOf.get(server);
+  const index = router?.targets.indexOf(target) ?? -1;
+  if (router === undefined || index < 0) return;
+  router.targets.splice(index, 1);
+  if (router.targets.length > 0) return;
+  routerOf.delete(server);
+  router.stop();
 }
 
-function route(
-  server: HttpServer,
-  targets: readonly UpgradeTarget[],
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
-  const target = targets.find((each) => each.isForPath(request.url));
-  // A path that is nobody's here may belong to another library's listener; otherwise somebody has to refuse it.
-  if (target === undefined && server.listenerCount('upgrade') > 1) return;
-  (target ?? targets[0]!).handleUpgrade(request, socket, head);
+/** `request` as both versions of HTTP have it. */
+type ConnectRequest = Pick<Http2ServerRequest, 'headers' | 'httpVersionMajor'>;
+
+class UpgradeRouter {
+  readonly targets: UpgradeTarget[] = [];
+  readonly #server: AnyHttpServer;
+
+  constructor(server: AnyHttpServer) {
+    this.#server = server;
+    server.on('upgrade', this.#onUpgrade);
+    if (!('updateSettings' in server)) return;
+    // RFC 8441 section 3: without it no client may ask. Sessions that are open already do not learn of it.
+    server.updateSettings({ enableConnectProtocol: true });
+    // First, so that a stream is ours before anybody else could answer it.
+    server.prependListener('stream', this.#onStream);
+    server.on('connect', this.#onConnect);
+  }
+
+  stop(): void {
+    this.#server.off('upgrade', this.#onUpgrade);
+    this.#server.off('stream', this.#onStream);
+    this.#server.off('connect', this.#onConnect);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    this.#find(request.url, 'upgrade')?.handleUpgrade(request, socket, head);
+  };
+
+  readonly #onStream = (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    _flags: number,
+    rawHeaders: readonly string[],
+  ): void => {
+    if (!isWebSocketConnect(headers)) return;
+    this.#find(headers[':path'], 'connect')?.handleConnect(stream, rawHeaders);
+  };
+
+  /**
+   * Node answers a CONNECT that nobody listens to, so somebody has to listen even though `#onStream` takes what is
+   * for a WebSocket. All else is answered as Node would, if nobody else does.
+   */
+  readonly #onConnect = (request: ConnectRequest, response: Http2ServerResponse | Duplex): void => {
+    if (isWebSocketConnect(request.headers) || this.#server.listenerCount('connect') > 1) return;
+    if (request.httpVersionMajor < 2) {
+      (response as Duplex).destroy();
+      return;
+    }
+    // RFC 9220 section 3 for a :protocol that is not known; a plain CONNECT asks for a proxy.
+    const status = ':protocol' in request.headers ? 501 : 405;
+    (response as Http2ServerResponse).writeHead(status).end();
+  };
+
+  /** Whose path this is. One that is nobody's here may belong to another library; otherwise one has to refuse it. */
+  #find(url: string | undefined, event: 'upgrade' | 'connect'): UpgradeTarget | undefined {
+    const target = this.targets.find((each) => each.isForPath(url));
+    if (target === undefined && this.#server.listenerCount(event) > 1) return undefined;
+    return target ?? this.targets[0];
+  }
 }

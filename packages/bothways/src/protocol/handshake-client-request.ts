@@ -27,16 +27,46 @@ export interface HandshakeRequestOptions {
  * `WebSocket` does.
  */
 export function buildHandshakeRequest(options: HandshakeRequestOptions): [name: string, value: string][] {
-  const { url, protocols, extensions = [], origin } = options;
-  checkProtocols(protocols);
-  const own = readOwnHeaders(options);
-  const pairs: [name: string, value: string][] = [
-    ['Host', own.host ?? url.host],
+  const { host, fields } = buildOffer(options);
+  return [
+    ['Host', host],
     ['Connection', 'Upgrade'],
     ['Upgrade', 'websocket'],
     ['Sec-WebSocket-Key', options.key],
-    ['Sec-WebSocket-Version', '13'],
+    ...fields,
   ];
+}
+
+/**
+ * The header fields of an opening handshake over HTTP/2 (RFC 8441 section 5), pseudo-header fields first. There is
+ * no key.
+ *
+ * @throws as {@link buildHandshakeRequest}.
+ */
+export function buildConnectRequest(
+  options: Omit<HandshakeRequestOptions, 'key'>,
+): [name: string, value: string][] {
+  const { url } = options;
+  const { host, fields } = buildOffer(options);
+  return [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    [':scheme', url.secure ? 'https' : 'http'],
+    [':path', url.resource],
+    [':authority', host],
+    ...fields.map(([name, value]): [string, string] => [name.toLowerCase(), value]),
+  ];
+}
+
+/** What is the same in every version of HTTP: the host that is asked, and the fields from the version on. */
+function buildOffer(options: Omit<HandshakeRequestOptions, 'key'>): {
+  host: string;
+  fields: [name: string, value: string][];
+} {
+  const { url, protocols, extensions = [], origin } = options;
+  checkProtocols(protocols);
+  const own = readOwnHeaders(options);
+  const pairs: [name: string, value: string][] = [['Sec-WebSocket-Version', '13']];
   if (protocols.length > 0) pairs.push(['Sec-WebSocket-Protocol', protocols.join(', ')]);
   if (extensions.length > 0) pairs.push(['Sec-WebSocket-Extensions', formatExtensions(extensions)]);
   if (origin !== undefined) pairs.push(['Origin', origin]);
@@ -45,7 +75,7 @@ export function buildHandshakeRequest(options: HandshakeRequestOptions): [name: 
     pairs.push(['Authorization', `Basic ${encodeBase64(`${url.username}:${url.password}`)}`]);
   }
   pairs.push(...own.others);
-  return pairs;
+  return { host: own.host ?? url.host, fields: pairs };
 }
 
 /** RFC 6455 section 4.1, item 10. */
@@ -70,7 +100,10 @@ interface OwnHeaders {
   readonly others: readonly [name: string, value: string][];
 }
 
-function readOwnHeaders({ headers = {}, origin }: HandshakeRequestOptions): OwnHeaders {
+function readOwnHeaders({
+  headers = {},
+  origin,
+}: Pick<HandshakeRequestOptions, 'headers' | 'origin'>): OwnHeaders {
   if (origin !== undefined && !isFieldValue(origin)) {
     throw new TypeError(`The option "origin" cannot be ${quote(origin)}: it is a header field's value`);
   }

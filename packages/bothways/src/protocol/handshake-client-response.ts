@@ -1,6 +1,6 @@
 import { HandshakeError } from './errors.js';
 import { parseExtensions, type ExtensionOffer } from './extension.js';
-import { readHandshakeFields } from './handshake-fields.js';
+import { readHandshakeFields, type HandshakeFields } from './handshake-fields.js';
 import { acceptKey, type Sha1Base64 } from './handshake.js';
 import { hasToken, isToken, quote, toHeaderRecord } from './headers.js';
 
@@ -37,42 +37,74 @@ export function checkHandshakeResponse(
   sent: SentHandshake,
   sha1Base64: Sha1Base64,
 ): HandshakeAgreement | HandshakeError {
-  const fail = (code: string, message: string): HandshakeError =>
-    new HandshakeError(code, message, {
-      status: response.status,
-      headers: toHeaderRecord(response.rawHeaders),
-      body: response.body ?? '',
-    });
   // 4.1, item 1: "If the status code received from the server is not 101, the client handles the response per
   // HTTP [...] procedures."
-  if (response.status !== 101) {
-    return fail('ERR_HANDSHAKE_STATUS', `The server answered with status ${response.status} instead of 101`);
-  }
-  const { upgrade, connection, accept, protocol, extensions } = readHandshakeFields(response.rawHeaders);
+  if (response.status !== 101) return refused(response, '101');
+  const fields = readHandshakeFields(response.rawHeaders);
+  const { upgrade, connection, accept } = fields;
   // Item 2: "a value that is not an ASCII case-insensitive match for the value 'websocket'"
   if (upgrade === undefined || !isToken(upgrade) || upgrade.toLowerCase() !== 'websocket') {
-    return fail('ERR_HANDSHAKE_UPGRADE', expected('Upgrade to be "websocket"', upgrade));
+    return fail(response, 'ERR_HANDSHAKE_UPGRADE', expected('Upgrade to be "websocket"', upgrade));
   }
   // Item 3: "doesn't contain a token that is an ASCII case-insensitive match for the value 'Upgrade'"
   if (connection === undefined || !hasToken(connection, 'upgrade')) {
-    return fail('ERR_HANDSHAKE_CONNECTION', expected('Connection to contain "Upgrade"', connection));
+    return fail(
+      response,
+      'ERR_HANDSHAKE_CONNECTION',
+      expected('Connection to contain "Upgrade"', connection),
+    );
   }
   // Item 4. A server that was not asked, such as a cache, cannot know it.
   const answer = acceptKey(sent.key, sha1Base64);
   if (accept !== answer) {
-    return fail('ERR_HANDSHAKE_ACCEPT', expected(`Sec-WebSocket-Accept to be "${answer}"`, accept));
+    return fail(response, 'ERR_HANDSHAKE_ACCEPT', expected(`Sec-WebSocket-Accept to be "${answer}"`, accept));
   }
+  return checkAgreement(response, fields, sent);
+}
+
+/**
+ * Checks a server's response over HTTP/2 (RFC 8441 section 5), which has neither `Upgrade` nor
+ * `Sec-WebSocket-Accept`: an intermediary may leave one there, and it means nothing. Like
+ * {@link checkHandshakeResponse} it does not throw.
+ */
+export function checkConnectResponse(
+  response: HandshakeResponse,
+  sent: Omit<SentHandshake, 'key'>,
+): HandshakeAgreement | HandshakeError {
+  // RFC 9113 section 8.5: "A successful CONNECT [...] a 2xx series status code"
+  if (response.status < 200 || response.status > 299) return refused(response, '200');
+  return checkAgreement(response, readHandshakeFields(response.rawHeaders), sent);
+}
+
+function checkAgreement(
+  response: HandshakeResponse,
+  { protocol, extensions }: HandshakeFields,
+  sent: Omit<SentHandshake, 'key'>,
+): HandshakeAgreement | HandshakeError {
   // Item 6.
   if (!isAgreedProtocol(protocol, sent.protocols)) {
-    return fail('ERR_HANDSHAKE_PROTOCOL', expected(describeProtocols(sent.protocols), protocol));
+    return fail(response, 'ERR_HANDSHAKE_PROTOCOL', expected(describeProtocols(sent.protocols), protocol));
   }
   // Item 5.
   const accepted = extensions === undefined ? [] : parseExtensions(extensions);
   if (accepted === undefined || !areOffered(accepted, sent.extensionsOffered)) {
     const wanted = 'Sec-WebSocket-Extensions to have what was offered, at most once each';
-    return fail('ERR_HANDSHAKE_EXTENSIONS', expected(wanted, extensions));
+    return fail(response, 'ERR_HANDSHAKE_EXTENSIONS', expected(wanted, extensions));
   }
   return { protocol: protocol ?? '', extensions: accepted };
+}
+
+function refused(response: HandshakeResponse, wanted: string): HandshakeError {
+  const text = `The server answered with status ${response.status} instead of ${wanted}`;
+  return fail(response, 'ERR_HANDSHAKE_STATUS', text);
+}
+
+function fail(
+  { status, rawHeaders, body = '' }: HandshakeResponse,
+  code: string,
+  message: string,
+): HandshakeError {
+  return new HandshakeError(code, message, { status, headers: toHeaderRecord(rawHeaders), body });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { RequestInfo } from './contract.js';
 import { parseExtensions, type ExtensionOffer } from './extension.js';
-import { readHandshakeFields } from './handshake-fields.js';
+import { readHandshakeFields, type HandshakeFields } from './handshake-fields.js';
 import { Refusal } from './handshake-server-response.js';
 import {
   charSet,
@@ -43,7 +43,7 @@ export class HandshakeRequest implements RequestInfo {
   readonly url: string;
   /** The `Host` header field: host and, if it was written, port. */
   readonly host: string;
-  /** `Sec-WebSocket-Key`. */
+  /** `Sec-WebSocket-Key`; `''` over HTTP/2, which has none. */
   readonly key: string;
   readonly origin: string | undefined;
   readonly protocols: readonly string[];
@@ -106,15 +106,62 @@ export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refu
   if (fields.version !== '13') return REFUSE.version;
   // Item 5: "a base64-encoded [...] value that, when decoded, is 16 bytes in length"
   if (key === undefined || !isKey(key)) return REFUSE.key;
+  const protocols = readProtocols(fields);
+  if (protocols instanceof Refusal) return protocols;
+  const { url } = target;
+  const { extensions } = fields;
+  return new HandshakeRequest(head, { url, host: target.host, key, origin, protocols, extensions });
+}
+
+/**
+ * Reads an opening handshake over HTTP/2 (RFC 8441 section 5): a CONNECT request whose `:protocol` is `websocket`,
+ * which the caller has looked at. It has no `Upgrade`, no `Connection` and no key; all else is the same.
+ *
+ * @param head its names and values are those that came, the pseudo-header fields among them.
+ */
+export function readConnectRequest(head: RequestHead): HandshakeRequest | Refusal {
+  const [pseudo, rawHeaders] = splitPseudoFields(head.rawHeaders);
+  const fields = readHandshakeFields(rawHeaders);
+  if (fields.malformed) return REFUSE.fieldValue;
+  // RFC 9113 section 8.3.1: ":authority" is what Host was, and Host need not be sent beside it.
+  const { ':authority': authority = fields.host, ':path': path = '' } = pseudo;
+  if (authority === undefined || parseAuthority(authority) === undefined) return REFUSE.authority;
+  if (fields.host !== undefined && fields.host !== authority) return REFUSE.authority;
+  if (!path.startsWith('/') || !isWithoutSpace(path)) return REFUSE.path;
+  if (fields.version !== '13') return REFUSE.connectVersion;
+  const protocols = readProtocols(fields);
+  if (protocols instanceof Refusal) return protocols;
+  const { origin, extensions } = fields;
+  if (fields.host === undefined) rawHeaders.unshift('host', authority);
+  return new HandshakeRequest(
+    { ...head, rawHeaders },
+    { url: path, host: authority, key: '', origin, protocols, extensions },
+  );
+}
+
+/** The pseudo-header fields (RFC 9113 section 8.3), which come once each, and the others. */
+function splitPseudoFields(
+  rawHeaders: readonly string[],
+): [pseudo: Readonly<Record<string, string | undefined>>, others: string[]] {
+  const pseudo: Record<string, string> = Object.create(null);
+  const others: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const [name, value] = [rawHeaders[index]!, rawHeaders[index + 1]!];
+    if (name.startsWith(':')) pseudo[name] = value;
+    else others.push(name, value);
+  }
+  return [pseudo, others];
+}
+
+/** The subprotocols that are offered; a refusal if one of the optional fields is malformed. */
+function readProtocols({ origin, protocol, extensions }: HandshakeFields): readonly string[] | Refusal {
   // Item 7. More than one would leave open which of them is checked.
   if (origin !== undefined && !isWithoutSpace(origin)) return REFUSE.origin;
   // Items 8 and 9.
-  const protocols = fields.protocol === undefined ? [] : parseTokenList(fields.protocol);
+  const protocols = protocol === undefined ? [] : parseTokenList(protocol);
   if (protocols === undefined) return REFUSE.protocol;
-  const { extensions } = fields;
   if (extensions !== undefined && parseExtensions(extensions) === undefined) return REFUSE.extensions;
-  const { url } = target;
-  return new HandshakeRequest(head, { url, host: target.host, key, origin, protocols, extensions });
+  return protocols;
 }
 
 /**
@@ -147,6 +194,11 @@ const REFUSE = {
   connection: new Refusal(400, 'The Connection header field must contain "Upgrade".'),
   version: new Refusal(426, 'The Sec-WebSocket-Version header field must be 13, once.', {
     ...UPGRADE_REQUIRED,
+    'Sec-WebSocket-Version': '13',
+  }),
+  authority: new Refusal(400, 'The request needs one authority: a host and, optionally, a port.'),
+  path: new Refusal(400, 'The :path must begin with "/".'),
+  connectVersion: new Refusal(400, 'The sec-websocket-version header field must be 13, once.', {
     'Sec-WebSocket-Version': '13',
   }),
   key: new Refusal(400, 'The Sec-WebSocket-Key header field must be the base64 of 16 random bytes, once.'),

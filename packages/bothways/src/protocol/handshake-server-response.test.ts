@@ -65,9 +65,9 @@ describe('formatRefusal', () => {
     expect(formatRefusal(new Refusal(405, 'Use GET.', { Allow: 'GET' }))).toBe(
       'HTTP/1.1 405 Method Not Allowed\r\n' +
         'Connection: close\r\n' +
-        'Content-Type: text/plain; charset=utf-8\r\n' +
         'Content-Length: 8\r\n' +
         'X-Content-Type-Options: nosniff\r\n' +
+        'Content-Type: text/plain; charset=utf-8\r\n' +
         'Allow: GET\r\n' +
         '\r\n' +
         'Use GET.',
@@ -83,7 +83,7 @@ describe('formatRefusal', () => {
   it.each(['', 'a', 'é', '€', '😀', '\ud800', '\x7f', '\x80', '\u07ff\u0800\uffff\u{10000}'])(
     'counts the bytes of %j',
     (body) => {
-      const [head, sent] = formatRefusal({ status: 403, reason: 'x' }, body).split('\r\n\r\n');
+      const [head, sent] = formatRefusal(new Refusal(403, body)).split('\r\n\r\n');
       expect(sent).toBe(body);
       expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}\r\n`);
     },
@@ -91,8 +91,8 @@ describe('formatRefusal', () => {
 
   it('lets the application choose the type of its body, and add header fields', () => {
     const headers = { 'content-type': 'application/json', 'Set-Cookie': ['a=1', 'b=2'] };
-    const response = formatRefusal({ status: 401, reason: 'x', headers }, '{}');
-    expect(response.match(/^content-type:.*$/gim)).toEqual(['Content-Type: application/json']);
+    const response = formatRefusal(new Refusal(401, '{}', headers));
+    expect(response.match(/^content-type:.*$/gim)).toEqual(['content-type: application/json']);
     expect(response).toContain('\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n');
   });
 
@@ -110,12 +110,12 @@ describe('formatRefusal', () => {
   it.each([0, 101, 200, 299, 600, 403.5, Number.NaN])(
     'refuses the status %j, which is no refusal',
     (status) => {
-      expect(() => formatRefusal({ status, reason: 'x' })).toThrow(RangeError);
+      expect(() => formatRefusal(new Refusal(status, 'x'))).toThrow(RangeError);
     },
   );
 
   it.each(['Content-Length', 'transfer-encoding'])('refuses %s, which follows from the body', (name) => {
-    expect(() => formatRefusal({ status: 403, reason: 'x', headers: { [name]: '1' } })).toThrow(TypeError);
+    expect(() => formatRefusal(new Refusal(403, 'x', { [name]: '1' }))).toThrow(TypeError);
   });
 
   it.each([
@@ -124,7 +124,7 @@ describe('formatRefusal', () => {
     { Connection: 'a\nX: y' },
     { 'Content-Type': 'a\r\n' },
   ])('refuses the injection of %j', (headers) => {
-    expect(() => formatRefusal({ status: 403, reason: 'x', headers })).toThrow(TypeError);
+    expect(() => formatRefusal(new Refusal(403, 'x', headers))).toThrow(TypeError);
   });
 });
 

@@ -11,11 +11,11 @@ import { isToken, quote } from './headers.js';
 /** Why an opening handshake is not accepted, as the HTTP response that says so. */
 export class Refusal {
   readonly status: number;
-  /** One line: what is wrong and what to do about it. Nothing of the request is in it. */
+  /** The response's body. Of our own making it is one line: what is wrong and what to do about it. */
   readonly reason: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: HeaderFields;
 
-  constructor(status: number, reason: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(status: number, reason: string, headers: HeaderFields = {}) {
     this.status = status;
     this.reason = reason;
     this.headers = headers;
@@ -74,35 +74,43 @@ export function formatHandshakeResponse(acceptance: HandshakeAcceptance, sha1Bas
  *
  * @param refusal a `Content-Type` among its headers replaces that of plain text; a `Connection` is added to
  * `close`.
- * @param body the reason when left out.
  * @throws {RangeError} when the status is not from 300 to 599.
  * @throws {TypeError} when a header field would end the line it stands on, or says where the body ends.
  */
-export function formatRefusal(
-  refusal: { readonly status: number; readonly reason: string; readonly headers?: HeaderFields | undefined },
-  body: string = refusal.reason,
-): string {
-  const { status } = refusal;
-  if (!Number.isInteger(status) || status < 300 || status > 599) {
-    throw new RangeError(`A refusal has an HTTP status from 300 to 599, not ${status}`);
-  }
+export function formatRefusal(refusal: Refusal): string {
+  const { status, reason } = refusal;
   let connection = 'close';
-  let contentType = 'text/plain; charset=utf-8';
-  let others = '';
-  for (const [name, value] of checkHeaderFields(refusal.headers ?? {})) {
-    const lowerCase = name.toLowerCase();
-    if (lowerCase === 'content-length' || lowerCase === 'transfer-encoding') {
-      throw new TypeError(`The header field ${quote(name)} follows from the body and cannot be given`);
-    }
-    if (lowerCase === 'connection') connection += `, ${value}`;
-    else if (lowerCase === 'content-type') contentType = value;
-    else others += `${name}: ${value}\r\n`;
+  let fields = '';
+  for (const [name, value] of listRefusalFields(refusal)) {
+    if (name.toLowerCase() === 'connection') connection += `, ${value}`;
+    else fields += `${name}: ${value}\r\n`;
   }
   return (
     `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? ''}\r\nConnection: ${connection}\r\n` +
-    `Content-Type: ${contentType}\r\nContent-Length: ${utf8Length(body)}\r\n` +
-    `X-Content-Type-Options: nosniff\r\n${others}\r\n${body}`
+    `Content-Length: ${utf8Length(reason)}\r\n${fields}\r\n${reason}`
   );
+}
+
+/**
+ * The header fields of a refusal, in whatever version of HTTP, with those that no refusal is without.
+ *
+ * @throws as {@link formatRefusal}.
+ */
+export function listRefusalFields({ status, headers }: Refusal): [name: string, value: string][] {
+  if (!Number.isInteger(status) || status < 300 || status > 599) {
+    throw new RangeError(`A refusal has an HTTP status from 300 to 599, not ${status}`);
+  }
+  const given = checkHeaderFields(headers);
+  const names = given.map(([name]) => name.toLowerCase());
+  const owned = names.findIndex((name) => name === 'content-length' || name === 'transfer-encoding');
+  if (owned >= 0) {
+    throw new TypeError(
+      `The header field ${quote(given[owned]![0])} follows from the body and cannot be given`,
+    );
+  }
+  const fields: [name: string, value: string][] = [['X-Content-Type-Options', 'nosniff']];
+  if (!names.includes('content-type')) fields.push(['Content-Type', 'text/plain; charset=utf-8']);
+  return [...fields, ...given];
 }
 
 /** RFC 9110 section 15, as far as refusals use them; for another status the phrase is empty. */

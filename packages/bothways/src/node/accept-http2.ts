@@ -1,0 +1,84 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { formatExtensions } from '../protocol/extension.js';
+import { readConnectRequest } from '../protocol/handshake-server-request.js';
+import { listRefusalFields, type Refusal } from '../protocol/handshake-server-response.js';
+import type { Acceptor, HandshakeAnswer, OpenTransport, OpeningHandshake } from './acceptor.js';
+import { cutTransport } from './cut-transport.js';
+import { cutLater } from './linger.js';
+
+/** Whether a request asks for a WebSocket over HTTP/2 (RFC 8441 section 4). */
+export function isWebSocketConnect(headers: IncomingHttpHeaders): boolean {
+  return headers[':method'] === 'CONNECT' && headers[':protocol'] === 'websocket';
+}
+
+/** Takes over the stream of an extended CONNECT request (RFC 8441 section 5): it is opened or refused. */
+export function acceptConnect<State>(
+  acceptor: Acceptor<State>,
+  stream: ServerHttp2Stream,
+  rawHeaders: readonly string[],
+): void {
+  stream.on('error', ignoreError);
+  const request = readConnectRequest({
+    method: 'CONNECT',
+    httpVersion: '2.0',
+    url: '',
+    rawHeaders,
+    remoteAddress: stream.session?.socket.remoteAddress ?? '',
+  });
+  acceptor.decide(request, new Connect(stream));
+}
+
+class Connect implements OpeningHandshake {
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed || this.#stream.readableEnded;
+  }
+
+  refuse(refusal: Refusal): void {
+    const stream = this.#stream;
+    if (this.isGone) {
+      this.drop();
+      return;
+    }
+    stream.respond({ ':status': refusal.status, ...toHttp2Fields(refusal) });
+    stream.end(refusal.reason);
+    stream.resume();
+    cutLater(stream);
+  }
+
+  accept({ protocol, extensions }: HandshakeAnswer): OpenTransport {
+    this.#stream.respond({
+      ':status': 200,
+      ...(protocol !== '' && { 'sec-websocket-protocol': protocol }),
+      ...(extensions.length > 0 && { 'sec-websocket-extensions': formatExtensions(extensions) }),
+    });
+    this.#stream.off('error', ignoreError);
+    return { socket: this.#stream, greeting: '', head: NOTHING };
+  }
+
+  drop(): void {
+    cutTransport(this.#stream);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** What is about one TCP connection, and must not be in HTTP/2 (RFC 9113 section 8.2.2). */
+const OF_HTTP1: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade']);
+
+function toHttp2Fields(refusal: Refusal): Record<string, string[]> {
+  const fields: Record<string, string[]> = {};
+  for (const [name, value] of listRefusalFields(refusal)) {
+    const lowerCase = name.toLowerCase();
+    if (!OF_HTTP1.has(lowerCase)) (fields[lowerCase] ??= []).push(value);
+  }
+  return fields;
+}
+
+/** A client that resets its stream during the handshake is no news: the stream closes, and that is all. */
+function ignoreError(): void {}
