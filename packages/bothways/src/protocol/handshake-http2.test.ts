@@ -96,10 +96,10 @@ describe('readConnectRequest', () => {
   });
 });
 
-describe('buildConnectRequest', () => {
-  const build = (more: Partial<HandshakeRequestOptions> = {}, url = 'wss://server.example.com/chat?a=1') =>
-    buildConnectRequest({ url: parseWebSocketUrl(url), protocols: [], ...more });
+const build = (more: Partial<HandshakeRequestOptions> = {}, url = 'wss://server.example.com/chat?a=1') =>
+  buildConnectRequest({ url: parseWebSocketUrl(url), protocols: [], ...more });
 
+describe('buildConnectRequest', () => {
   it('asks for what RFC 8441 needs, in lower case and without a key', () => {
     expect(build({ protocols: ['chat'], origin: 'http://a.example', headers: { 'X-A': '1' } })).toEqual([
       [':method', 'CONNECT'],
