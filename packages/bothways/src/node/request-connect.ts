@@ -96,19 +96,17 @@ function readAnswer(stream: ClientHttp2Stream): Promise<Answer> {
         at % 2 === 0 && !all[at]!.startsWith(':') ? [all[at]!, all[at + 1]!] : [],
       );
       const { location } = headers;
+      // Its errors are still heard here until the connection listens.
+      stream.off('close', onClose);
       const done = (body: string): void => {
-        // Its errors are still heard here until the connection listens.
-        stream.off('close', onClose);
         resolve({ status, rawHeaders, location, body, head: Buffer.alloc(0) });
       };
       if (status >= 200 && status < 300) {
         done('');
         return;
       }
-      readBody(stream, (body) => {
-        cutTransport(stream);
-        done(body);
-      });
+      stream.end();
+      readBody(stream, done);
     };
     // The list of names and values as they came is not in the types of this event.
     stream.once('response', onResponse as (headers: IncomingHttpHeaders) => void);
