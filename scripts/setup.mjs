@@ -10,6 +10,7 @@ const DEBIAN_PACKAGES = {
   'python3-autobahn': '/usr/lib/python3/dist-packages/autobahn/__init__.py',
   'python3-twisted': '/usr/lib/python3/dist-packages/twisted/__init__.py',
   'libwebsockets-test-server': '/usr/bin/libwebsockets-test-server',
+  haproxy: '/usr/sbin/haproxy',
   openssl: '/usr/bin/openssl',
 };
 
