@@ -56,7 +56,7 @@ const MESSAGES = ['text', 'ünïcode ✓', Buffer.from([0, 1, 255]), '', 'x'.rep
 describe('Chromium on an origin of HTTP/2', () => {
   let browser: Browser;
   let page: Page;
-  let origin: string;
+  let live: string;
   let sessions = 0;
   const methods: string[] = [];
   const opened = new Arrivals<Connection>();
@@ -81,7 +81,8 @@ describe('Chromium on an origin of HTTP/2', () => {
     );
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
-    origin = `https://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    const host = `127.0.0.1:${(http.address() as AddressInfo).port}`;
+    live = `wss://${host}/live`;
     keep({ [Symbol.asyncDispose]: async () => void http.close() });
     browser = await chromium.launch({
       executablePath: '/usr/bin/chromium',
@@ -89,32 +90,35 @@ describe('Chromium on an origin of HTTP/2', () => {
     });
     keep({ [Symbol.asyncDispose]: () => browser.close() });
     page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
-    await page.goto(origin);
+    await page.goto(`https://${host}/`);
   }, 60_000);
 
   test('opens WebSockets as streams of the connection that brought the page', async () => {
     const before = sessions;
-    const seen = await page.evaluate(async (messages) => {
-      const sockets = Array.from({ length: 10 }, () => new WebSocket(`wss://${location.host}/live`, 'chat'));
-      return Promise.all(
-        sockets.map(
-          (socket) =>
-            new Promise((resolve) => {
-              const received: unknown[] = [];
-              socket.addEventListener('open', () => {
-                for (const message of messages) socket.send(message);
-              });
-              socket.addEventListener('message', ({ data }) => {
-                if (received.push(data) === messages.length) socket.close(4001, 'done');
-              });
-              socket.addEventListener('close', ({ code, reason, wasClean }) => {
-                const { protocol, extensions } = socket;
-                resolve({ received, code, reason, wasClean, protocol, extensions });
-              });
-            }),
-        ),
-      );
-    }, TEXTS);
+    const seen = await page.evaluate(
+      async ({ url, messages }) => {
+        const sockets = Array.from({ length: 10 }, () => new WebSocket(url, 'chat'));
+        return Promise.all(
+          sockets.map(
+            (socket) =>
+              new Promise((resolve) => {
+                const received: unknown[] = [];
+                socket.addEventListener('open', () => {
+                  for (const message of messages) socket.send(message);
+                });
+                socket.addEventListener('message', ({ data }) => {
+                  if (received.push(data) === messages.length) socket.close(4001, 'done');
+                });
+                socket.addEventListener('close', ({ code, reason, wasClean }) => {
+                  const { protocol, extensions } = socket;
+                  resolve({ received, code, reason, wasClean, protocol, extensions });
+                });
+              }),
+          ),
+        );
+      },
+      { url: live, messages: TEXTS },
+    );
     expect(seen).toHaveLength(10);
     for (const each of seen) {
       expect(each).toMatchObject({
@@ -133,44 +137,41 @@ describe('Chromium on an origin of HTTP/2', () => {
 
   test('sees the close of the server, and a connection that is cut', async () => {
     const closing = page.evaluate(
-      () =>
+      (url) =>
         new Promise((resolve) => {
-          const socket = new WebSocket(`wss://${location.host}/live`, 'chat');
+          const socket = new WebSocket(url, 'chat');
           socket.addEventListener('close', ({ code, reason, wasClean }) => resolve([code, reason, wasClean]));
-          socket.addEventListener('open', () => socket.send('here'));
         }),
+      live,
     );
-    const closed = async (end: (socket: Connection) => void) => {
-      const socket = await opened.next();
-      end(socket);
-      await socket.closed;
-    };
-    await closed((socket) => socket.close(4002, 'go'));
+    (await opened.next()).close(4002, 'go');
     expect(await closing).toEqual([4002, 'go', true]);
     const cut = page.evaluate(
-      () =>
+      (url) =>
         new Promise((resolve) => {
-          const socket = new WebSocket(`wss://${location.host}/live`, 'chat');
+          const socket = new WebSocket(url, 'chat');
           socket.addEventListener('close', ({ code, wasClean }) => resolve([code, wasClean]));
         }),
+      live,
     );
-    await closed((socket) => socket.terminate());
+    (await opened.next()).terminate();
     expect(await cut).toEqual([1006, false]);
   });
 
   test('is refused where nobody may be', async () => {
     const code = await page.evaluate(
-      () =>
+      (url) =>
         new Promise((resolve) => {
-          const socket = new WebSocket(`wss://${location.host}/elsewhere`);
+          const socket = new WebSocket(url);
           socket.addEventListener('close', (event) => resolve(event.code));
         }),
+      live.replace('/live', '/elsewhere'),
     );
     expect(code).toBe(1006);
   });
 
   test('and who speaks HTTP/1.1 only is served on the same port', async () => {
-    const socket = new WsClient(`${origin.replace('https', 'wss')}/live`, 'chat', { ca: certificate.cert });
+    const socket = new WsClient(live, 'chat', { ca: certificate.cert });
     await once(socket, 'open');
     socket.send('over HTTP/1.1');
     const [data] = (await once(socket, 'message')) as [Buffer];
