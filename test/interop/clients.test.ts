@@ -6,9 +6,6 @@ import { expected } from './expected.js';
 import { Matrix } from './matrix.js';
 
 const matrix = new Matrix('clients', 'Clients of a Bothways server', conversationNames);
-const serverCannot: Readonly<Record<string, string>> = {
-  'fragments-from-server': 'Bothways sends every message in one frame',
-};
 let server: BothwaysServer;
 
 beforeAll(async () => {
@@ -21,7 +18,7 @@ afterAll(async () => {
 });
 
 describe.each(clients)('$name as a client of a Bothways server', { timeout: 30_000 }, (client) => {
-  const cannot = { ...serverCannot, ...client.cannot };
+  const { cannot } = client;
   const possible = conversationNames.filter((name) => !(name in cannot));
   const path = `/${encodeURIComponent(client.name)}`;
   for (const [name, why] of Object.entries(cannot)) matrix.notPossible(client.name, name, why);

@@ -24,6 +24,7 @@ const messages: Readonly<Record<string, readonly [readonly Said[], readonly Said
   unicode: echo(said.unicode),
   'fragments-from-client': echo(said.fragmented, said.binary),
   'fragments-from-server': [[`!fragment 5 ${said.fragmented}`], [said.fragmented]],
+  repeated: echo(said.repeated, said.repeated),
   'ping-from-client': [[], [`pong ${said.ping}`]],
   'ping-from-server': [['!ping'], ['pong are you there?']],
   'server-speaks-first': [[], ['welcome']],

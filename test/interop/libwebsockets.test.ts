@@ -13,7 +13,7 @@ const cannot: Readonly<Record<string, string>> = {
   binary: binaryBecomesText,
   'empty-binary': binaryBecomesText,
   'large-binary': binaryBecomesText,
-  'fragments-from-client': 'Bothways sends every message in one frame',
+  repeated: 'lws-mirror-protocol is asked for several messages in both-directions',
   'fragments-from-server': 'libwebsockets-test-server does not send fragments',
   'ping-from-server': 'libwebsockets-test-server pings only after minutes of silence',
 };

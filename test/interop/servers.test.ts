@@ -7,7 +7,6 @@ import { Matrix } from './matrix.js';
 
 const matrix = new Matrix('servers', 'Servers for a Bothways client', conversationNames);
 const clientCannot: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'connect()': { 'fragments-from-client': 'Bothways sends every message in one frame' },
   WebSocket: {
     'fragments-from-client': 'the WHATWG interface cannot send fragments',
     'ping-from-client': 'the WHATWG interface cannot ping',

@@ -1,4 +1,5 @@
-import { connect, type ConnectOptions, WebSocket } from 'bothways';
+import { type Connection, connect, type ConnectOptions, WebSocket } from 'bothways';
+import { sendFragments } from './bothways-fragments.js';
 import { createInbox, type Open, whatwg } from './conversations.mjs';
 
 /** The two forms of a Bothways client, by the name under which a reader knows them. */
@@ -7,12 +8,16 @@ export const bothwaysClients: Readonly<Record<string, Open>> = {
   WebSocket: whatwg(WebSocket),
 };
 
-/** Opens connections with `connect`. */
-export function openByConnect(options: ConnectOptions = {}): Open {
+/** Opens connections with `connect`, and shows each of them. */
+export function openByConnect(
+  options: ConnectOptions = {},
+  onOpen: (socket: Connection) => void = () => {},
+): Open {
   return async (url, protocols) => {
     const pongs = createInbox();
     const handlers = { pong: (_: unknown, payload: Buffer) => pongs.put(payload.toString()) };
     const socket = await connect(url, { ...options, protocols }, handlers);
+    onOpen(socket);
     const messages = socket[Symbol.asyncIterator]();
     return {
       protocol: socket.protocol,
@@ -22,6 +27,7 @@ export function openByConnect(options: ConnectOptions = {}): Open {
         if (next.done === true) throw new Error('the connection has ended');
         return next.value;
       },
+      sendFragments: (message, count) => sendFragments(socket, message, count),
       close: (code, reason) => socket.close(code, reason),
       closed: socket.closed.then(({ code, reason }) => ({ code, reason })),
       async ping(payload) {

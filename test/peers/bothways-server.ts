@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
-import { serve } from 'bothways';
+import { serve, type ServeOptions } from 'bothways';
+import { sendFragments } from './bothways-fragments.js';
 import { createEcho, type Echo, subprotocol } from './echo.mjs';
 import { portOf } from './start.js';
 import type { Transcript } from './transcript.mjs';
@@ -8,25 +9,32 @@ import type { Transcript } from './transcript.mjs';
 /** A Bothways server that echoes and obeys the commands of echo.mjs. */
 export interface BothwaysServer extends AsyncDisposable {
   readonly url: string;
+  /** The extensions that were agreed on with the connection whose path this is. */
+  extensions(path: string): string;
   /** What this server saw of the connection whose path this is, as soon as that has ended. */
   saw(path: string): Promise<Transcript>;
 }
 
 /** Serves WebSockets on a port, and on it the pages and scripts that a browser needs to begin. */
-export async function startBothwaysServer(): Promise<BothwaysServer> {
+export async function startBothwaysServer(
+  compression: ServeOptions['compression'] = false,
+): Promise<BothwaysServer> {
   const transcripts = createTranscripts();
+  const extensions = new Map<string, string>();
   const httpServer = createServer((request, response) => void respond(request.url ?? '/', response));
   await new Promise<void>((resolve) => {
     httpServer.listen(0, '127.0.0.1', resolve);
   });
   const server = await serve<Echo | undefined>(
-    { server: httpServer, protocols: [subprotocol] },
+    { server: httpServer, protocols: [subprotocol], compression },
     {
       open(socket) {
+        extensions.set(socket.request.url, socket.extensions);
         socket.state = createEcho({
           send: (message) => void socket.send(message),
           close: (code, reason) => socket.close(code, reason),
           ping: (payload) => socket.ping(payload),
+          sendFragments: (text, count) => sendFragments(socket, text, count),
         });
         socket.state.open(socket.request.url);
       },
@@ -41,6 +49,7 @@ export async function startBothwaysServer(): Promise<BothwaysServer> {
   );
   return {
     url: `ws://127.0.0.1:${portOf(httpServer)}`,
+    extensions: (path) => extensions.get(path) ?? 'no such connection',
     saw: transcripts.at,
     async [Symbol.asyncDispose]() {
       await server.close();

@@ -11,8 +11,12 @@ export interface ClientPeer {
   readonly cannot: Cannot;
   /** The code in its Close frame when it answers `code`; most peers echo it (RFC 6455 section 5.5.1). */
   readonly answersClose?: (code: number) => number;
-  /** Begins the conversations, one after the other, each at `<url>/<name>`. */
-  start(url: string, names: readonly string[]): Promise<RunningPeer>;
+  /**
+   * Begins the conversations, one after the other, each at `<url>/<name>`.
+   *
+   * @param deflate how it compresses, for those that can be told: as its own options have it.
+   */
+  start(url: string, names: readonly string[], deflate?: object): Promise<RunningPeer>;
 }
 
 export interface ServerPeer {
@@ -20,7 +24,7 @@ export interface ServerPeer {
   readonly cannot: Cannot;
   /** As for clients. */
   readonly answersClose?: (code: number) => number;
-  start(): Promise<RunningPeer & { readonly url: string }>;
+  start(deflate?: object): Promise<RunningPeer & { readonly url: string }>;
 }
 
 export interface RunningPeer extends AsyncDisposable {
@@ -131,8 +135,10 @@ function client(program: Program, cannot: Cannot = {}): ClientPeer {
   return {
     name: program.name,
     cannot,
-    start: async (url, names) =>
-      running(start({ ...inThisFolder(program), args: [...inThisFolder(program).args, url, ...names] })),
+    start: async (url, names, deflate) => {
+      const { args, ...others } = inThisFolder(compressing(program, deflate));
+      return running(start({ ...others, args: [...args, url, ...names] }));
+    },
   };
 }
 
@@ -140,12 +146,18 @@ function server(program: Program, cannot: Cannot = {}): ServerPeer {
   return {
     name: program.name,
     cannot,
-    async start() {
-      const peer = start(inThisFolder(program));
+    async start(deflate) {
+      const peer = start(inThisFolder(compressing(program, deflate)));
       const port = await peer.line('listening PORT', (line) => /^listening (\d+)$/.exec(line)?.[1]);
       return { url: `ws://127.0.0.1:${port}`, ...running(peer) };
     },
   };
+}
+
+/** The scripts of `ws` and python3-websockets read their options for compression from here. */
+function compressing(program: Program, deflate: object | undefined): Program {
+  if (deflate === undefined) return program;
+  return { ...program, env: { ...program.env, DEFLATE: JSON.stringify(deflate) } };
 }
 
 /** The last argument is the script's name. */

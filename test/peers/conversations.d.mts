@@ -34,6 +34,7 @@ export const said: {
   largeBinary: Uint8Array;
   fragmented: string;
   ping: string;
+  repeated: string;
   farewell: string;
   count: number;
 };

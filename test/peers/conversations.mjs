@@ -13,6 +13,10 @@ export const said = {
   fragmented: 'en fragments: é 漢 👋 𝄞 é 漢 👋 𝄞',
   ping: 'still there?',
   farewell: 'bye 👋',
+  /** Two thirds of it a compressor can leave out, and nearly all of it when it has seen it before. */
+  repeated: JSON.stringify(
+    Array.from({ length: 30 }, (_, i) => `sensor ${(i * 7919) % 1000} says ${(i * 31) % 97}`),
+  ),
   count: 2000,
 };
 
@@ -27,6 +31,7 @@ const conversations = {
   unicode: exchange(said.unicode),
   'fragments-from-client': exchangeFragments,
   'fragments-from-server': exchange(`!fragment 5 ${said.fragmented}`),
+  repeated: exchangeTwice(said.repeated),
   'ping-from-client': async (talk) => [`pong ${await talk.ping(said.ping)}`],
   'ping-from-server': exchange('!ping'),
   'server-speaks-first': async (talk) => [await talk.receive()],
@@ -42,6 +47,15 @@ function exchange(message) {
   return async (talk) => {
     talk.send(message);
     return [await talk.receive()];
+  };
+}
+
+function exchangeTwice(message) {
+  return async (talk) => {
+    talk.send(message);
+    const first = await talk.receive();
+    talk.send(message);
+    return [first, await talk.receive()];
   };
 }
 

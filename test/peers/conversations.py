@@ -10,6 +10,7 @@ SECONDS_TO_TALK = 10
 SUBPROTOCOL = 'echo.interop'
 COUNT = 2000
 FRAGMENTED = 'en fragments: é 漢 👋 𝄞 é 漢 👋 𝄞'
+REPEATED = json.dumps([f'sensor {i * 7919 % 1000} says {i * 31 % 97}' for i in range(30)], separators=(',', ':'))
 FAREWELL = 'bye 👋'
 MEBIBYTE = 1024 * 1024
 
@@ -48,6 +49,16 @@ def exchange(message):
     async def converse(talk):
         await talk.send(message)
         return [await talk.receive()]
+
+    return converse
+
+
+def exchange_twice(message):
+    async def converse(talk):
+        await talk.send(message)
+        first = await talk.receive()
+        await talk.send(message)
+        return [first, await talk.receive()]
 
     return converse
 
@@ -93,6 +104,7 @@ CONVERSATIONS = {
     'empty-binary': exchange(b''),
     'large-text': exchange('grüße 漢字 👋 0123456789 \n' * (MEBIBYTE // 32)),
     'large-binary': exchange(bytes((i * 31 + (i >> 8)) & 255 for i in range(MEBIBYTE))),
+    'repeated': exchange_twice(REPEATED),
     'unicode': exchange('G clef 𝄞, wave 👋🏽, family 👩‍👩‍👧‍👦, last \U0010ffff, NUL \0, BOM \ufeff'),
     'fragments-from-client': exchange_fragments,
     'fragments-from-server': exchange(f'!fragment 5 {FRAGMENTED}'),

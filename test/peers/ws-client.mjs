@@ -12,4 +12,11 @@ const extend = (socket) => ({
     }),
 });
 
-await main(whatwg(WebSocket, extend), process.argv.slice(2));
+const { DEFLATE } = process.env;
+class Client extends WebSocket {
+  constructor(url, protocols) {
+    super(url, protocols, DEFLATE === undefined ? {} : { perMessageDeflate: JSON.parse(DEFLATE) });
+  }
+}
+
+await main(whatwg(Client, extend), process.argv.slice(2));

@@ -8,6 +8,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const server = new WebSocketServer({
   host: '127.0.0.1',
   port: 0,
+  perMessageDeflate: JSON.parse(process.env.DEFLATE ?? 'false'),
   handleProtocols: (offered) => chooseProtocol([...offered]) || false,
 });
 

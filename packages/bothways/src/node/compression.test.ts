@@ -53,7 +53,7 @@ describe('Compression between two ends', () => {
       'with the smallest window',
       { threshold: 0, windowBits: 8 },
       { threshold: 0, windowBits: 9 },
-      'server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; client_max_window_bits=8',
+      'server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; client_max_window_bits=9',
     ],
     [
       'with small windows and context takeover',

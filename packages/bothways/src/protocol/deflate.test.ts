@@ -25,7 +25,7 @@ describe('offerDeflate', () => {
     [
       SMALLEST,
       'permessage-deflate; server_no_context_takeover; client_no_context_takeover; ' +
-        'server_max_window_bits=8; client_max_window_bits=8, permessage-deflate; client_max_window_bits',
+        'server_max_window_bits=9; client_max_window_bits=8, permessage-deflate; client_max_window_bits',
     ],
   ])('of %j is %s', (wish, offer) => {
     expect(formatExtensions(offerDeflate(wish))).toBe(offer);

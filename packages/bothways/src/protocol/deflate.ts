@@ -30,6 +30,12 @@ export const DEFLATE_TAIL: readonly number[] = [0x00, 0x00, 0xff, 0xff];
 const MAX_WINDOW_BITS = 15;
 
 /**
+ * The smallest window that the other end is asked to compress with. 8 is allowed, but zlib cannot do it, and an end
+ * that hands it to zlib fails; what it would save is 256 bytes.
+ */
+const MIN_WINDOW_BITS_ASKED = 9;
+
+/**
  * What a client offers (section 7.1), what it likes best first. Where the first offer asks for more than any server
  * will do, there is a second one that asks for nothing.
  */
@@ -41,7 +47,7 @@ export function offerDeflate(wish: DeflateWish): ExtensionOffer[] {
   if (!contextTakeover) {
     wanted.push(['server_no_context_takeover', true], ['client_no_context_takeover', true]);
   }
-  if (isNarrow) wanted.push(['server_max_window_bits', String(windowBits)]);
+  if (isNarrow) wanted.push(['server_max_window_bits', String(Math.max(MIN_WINDOW_BITS_ASKED, windowBits))]);
   wanted.push(['client_max_window_bits', isNarrow ? String(windowBits) : true]);
   const offers = contextTakeover && !isNarrow ? [open] : [wanted, open];
   return offers.map((parameters) => ({ name: PERMESSAGE_DEFLATE, parameters }));
@@ -146,7 +152,10 @@ function answer(offered: Parameters, wish: DeflateWish): DeflateAgreement {
     clientMaxWindowBits:
       clientBits === undefined
         ? MAX_WINDOW_BITS
-        : Math.min(clientBits === true ? MAX_WINDOW_BITS : clientBits, wish.windowBits),
+        : Math.min(
+            clientBits === true ? MAX_WINDOW_BITS : clientBits,
+            Math.max(MIN_WINDOW_BITS_ASKED, wish.windowBits),
+          ),
   };
 }
 
