@@ -9,6 +9,7 @@ import { escapeControls } from '../terminal/render.js';
 interface Options {
   readonly header?: Readonly<Record<string, string>>;
   readonly protocol?: readonly string[];
+  readonly compression?: true;
 }
 
 export function connectCommand(): Command {
@@ -17,6 +18,7 @@ export function connectCommand(): Command {
     .argument('<url>', 'a ws: or wss: URL')
     .option('-H, --header <header>', "a request header, 'Name: value' (repeatable)", collectHeader)
     .option('-p, --protocol <name>', 'a subprotocol to offer (repeatable)', collect)
+    .option('--compression', 'offer to compress messages (permessage-deflate)')
     .addHelpText(
       'after',
       '\nExamples:\n  $ bothways connect ws://127.0.0.1:8080/\n  $ printf "one\\ntwo\\n" | bothways connect ws://127.0.0.1:8080/',
@@ -48,8 +50,9 @@ async function run(url: string, options: Options): Promise<void> {
   const socket = await open(url, options, pipe?.handlers);
   const interrupt = (): void => socket.close(1000);
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const agreed = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
-  note(`Connected to ${withoutCredentials(url)}${agreed}`);
+  const subprotocol = socket.protocol === '' ? '' : `, subprotocol ${socket.protocol}`;
+  const extensions = socket.extensions === '' ? '' : `, ${socket.extensions}`;
+  note(`Connected to ${withoutCredentials(url)}${subprotocol}${extensions}`);
 
   await (pipe ? pipe.run(socket) : promptLines(socket, process.stdin, process.stdout));
 
@@ -63,11 +66,12 @@ async function run(url: string, options: Options): Promise<void> {
 
 async function open(
   url: string,
-  { header, protocol }: Options,
+  { header, protocol, compression }: Options,
   handlers: Handlers<undefined> | undefined,
 ): Promise<Connection> {
   try {
-    return await connect(url, { headers: header, protocols: protocol, closeTimeout }, handlers);
+    const options = { headers: header, protocols: protocol, compression, closeTimeout };
+    return await connect(url, options, handlers);
   } catch (error) {
     throw new Failure(`Cannot connect to ${withoutCredentials(url)}: ${describe(error)}`);
   }

@@ -59,6 +59,22 @@ describe('serve --echo', () => {
     expect(expected).toBe(count);
   });
 
+  it('compresses for who offers it, with --compression, and for nobody without', async () => {
+    const args = ['serve', '--echo', '--port', '0'];
+    await using plain = new TestCommand(args);
+    await using command = new TestCommand([...args, '--compression']);
+    const long = 'x'.repeat(5000);
+    for (const [server, agreed] of [
+      [plain, ''],
+      [command, ', permessage-deflate; server_no_context_takeover; client_no_context_takeover'],
+    ] as const) {
+      const url = `ws://${await server.address()}`;
+      const { stdout, stderr } = await runCommand(['connect', url, '--compression'], `${long}\n`);
+      expect(stdout).toBe(`${long}\n`);
+      expect(stderr).toContain(`Connected to ${url}${agreed}\n`);
+    }
+  });
+
   it('refuses messages that are longer than it should take', async () => {
     await using command = new TestCommand(['serve', '--echo', '--port', '0', '--max-message-size', '10']);
     const socket = await connect(`ws://${await command.address()}`);

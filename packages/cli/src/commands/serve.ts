@@ -12,6 +12,7 @@ interface Options {
   readonly echo?: true;
   readonly port: number;
   readonly host: string;
+  readonly compression?: true;
   readonly maxMessageSize?: number;
   readonly origin?: readonly string[];
   readonly tlsCert?: string;
@@ -25,6 +26,7 @@ export function serveCommand(): Command {
     .option('--echo', 'echo every WebSocket message, at every path')
     .option('--port <number>', 'the port to listen on; 0 for any free one', portNumber, 8080)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option('--compression', 'compress the echoes for clients that offer it (permessage-deflate)')
     .option('--max-message-size <bytes>', 'the longest message taken', wholeNumber(1, 2 ** 31 - 1))
     .option('--origin <pattern>', 'an origin whose pages may connect (repeatable)', collect)
     .option('--tls-cert <file>', 'the certificate in PEM form; makes it https and wss')
@@ -97,10 +99,12 @@ const echo: Handlers = {
 };
 
 async function serveEcho(server: HttpServer, options: Options): Promise<() => Promise<void>> {
-  const { maxMessageSize, origin } = options;
+  const { compression, maxMessageSize, origin } = options;
   const origins = origin?.includes('*') ? '*' : origin;
-  const endpoint = await serve({ server, maxMessageSize, origins }, echo).catch((error: unknown) => {
-    throw new Failure(`Cannot serve with these options: ${reasonOf(error)}`);
-  });
+  const endpoint = await serve({ server, compression, maxMessageSize, origins }, echo).catch(
+    (error: unknown) => {
+      throw new Failure(`Cannot serve with these options: ${reasonOf(error)}`);
+    },
+  );
   return () => endpoint.close({ code: 1001, reason: 'The server is shutting down', timeout: 2000 });
 }
