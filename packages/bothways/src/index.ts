@@ -13,6 +13,8 @@ export {
   type Connection,
   type Data,
   type Message,
+  type MessageSource,
+  type MessageStream,
   type RequestInfo,
 } from './protocol/contract.js';
 export * from './protocol/errors.js';
