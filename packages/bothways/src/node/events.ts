@@ -1,3 +1,5 @@
+import { defineInterface } from './web-idl.js';
+
 type EventInit = NonNullable<ConstructorParameters<typeof Event>[1]>;
 
 /** The event that ends a WebSocket, where the platform has none (Node 20 and 22). WHATWG WebSockets section 4. */
@@ -14,6 +16,8 @@ export class CloseEvent extends Event {
   }
 }
 
+defineInterface(CloseEvent, 'CloseEvent');
+
 /** The event of a WebSocket that failed. The standard tells a page nothing; here the reason is in `error`. */
 export class ErrorEvent extends Event {
   readonly error: Error;
@@ -25,6 +29,8 @@ export class ErrorEvent extends Event {
     this.message = init.error.message;
   }
 }
+
+defineInterface(ErrorEvent, 'ErrorEvent');
 
 /** What the events of a WebSocket are called, and what they are. */
 export interface WebSocketEventMap {

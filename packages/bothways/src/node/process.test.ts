@@ -122,6 +122,25 @@ describe('A process', () => {
     expect(output).toBe('error\nclosed false\nalive\n');
   });
 
+  it('lives on when listeners of a WebSocket throw, and is warned', async () => {
+    const output = await run(`
+      process.removeAllListeners('warning');
+      process.on('warning', ({ message }) => console.log(message));
+      const server = await serve({ port: 0, host }, { message: (socket, data) => socket.send(data) });
+      const socket = new WebSocket(server.url);
+      await new Promise((resolve) => (socket.onopen = resolve));
+      socket.addEventListener('message', () => { throw new Error('thrown'); });
+      socket.onmessage = async () => { throw new Error('rejected'); };
+      socket.onclose = () => { throw new Error('at the end'); };
+      socket.send('hello');
+      await new Promise((resolve) => socket.addEventListener('message', resolve));
+      socket.close();
+      await new Promise((resolve) => socket.addEventListener('close', resolve));
+      await server.close();
+    `);
+    expect(output).toBe('thrown\nrejected\nat the end\n');
+  });
+
   it('keeps nothing of connections that are gone', async () => {
     const output = await run(`
       const server = await serve({ port: 0, host, maxConnectionsPerAddress: 20, accept: () => ({}) }, {

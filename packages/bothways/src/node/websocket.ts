@@ -1,17 +1,19 @@
 import { Blob } from 'node:buffer';
-import { CloseCode, MAX_CLOSE_REASON } from '../protocol/close.js';
+import { CloseCode } from '../protocol/close.js';
 import { ReadyState, type CloseInfo } from '../protocol/contract.js';
 import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
 import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
+import { checkClose } from './close-arguments.js';
 import { checkConnectOptions, openConnection, type ConnectOptions } from './connect.js';
 import type { NodeConnection } from './connection.js';
 import { CloseEvent, ErrorEvent, type WebSocketEventMap } from './events.js';
 import { toError } from './handlers.js';
+import { AttributeListener, guardListener, type AnyListener, type ListenerOptions } from './listeners.js';
 import { Outbox, type OutgoingMessage } from './outbox.js';
 import { randomHandshakeKey } from './platform.js';
+import { defineInterface, toText } from './web-idl.js';
 
-type AnyListener = Parameters<EventTarget['addEventListener']>[1];
-type ListenerOptions = Parameters<EventTarget['addEventListener']>[2];
+type RemovalOptions = Parameters<EventTarget['removeEventListener']>[2];
 
 type Listener<Type extends keyof WebSocketEventMap> =
   ((this: WebSocket, event: WebSocketEventMap[Type]) => unknown) | null;
@@ -37,7 +39,7 @@ export class WebSocket extends EventTarget {
 
   readonly #url: WebSocketUrl;
   readonly #origin: string;
-  readonly #listeners = new Map<keyof WebSocketEventMap, AttributeListener>();
+  readonly #attributes = new Map<keyof WebSocketEventMap, AttributeListener>();
   readonly #outbox = new Outbox();
   readonly #abort = new AbortController();
   #connection: NodeConnection<undefined> | undefined;
@@ -49,7 +51,7 @@ export class WebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError('new WebSocket() needs the URL as its argument');
     const options = toOptions(protocolsOrOptions);
     checkConnectOptions(options);
-    this.#url = asSyntaxError(() => checkHandshake(parseWebSocketUrl(String(url)), options));
+    this.#url = asSyntaxError(() => checkHandshake(parseWebSocketUrl(toText(url)), options));
     this.#origin = new URL(this.#url.href).origin;
     void this.#connect({ maxRedirects: 0, ...options });
   }
@@ -82,7 +84,8 @@ export class WebSocket extends EventTarget {
   }
 
   set binaryType(type: 'blob' | 'arraybuffer') {
-    if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
+    const text = toText(type);
+    if (text === 'blob' || text === 'arraybuffer') this.#binaryType = text;
   }
 
   get onopen(): Listener<'open'> {
@@ -139,7 +142,8 @@ export class WebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999; `SyntaxError` for
    * a reason above 123 bytes.
    */
-  close(code?: number, reason?: string): void {
+  // In this form the `length` of the method is 0, as Web IDL wants it where all arguments are optional.
+  close(...[code, reason]: [code?: number, reason?: string]): void {
     const [checkedCode, checkedReason] = checkClose(code, reason);
     if (this.#state === ReadyState.CONNECTING) {
       this.#state = ReadyState.CLOSING;
@@ -213,55 +217,49 @@ export class WebSocket extends EventTarget {
   ): void;
   override addEventListener(type: string, listener: AnyListener, options?: ListenerOptions): void;
   override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
-    super.addEventListener(type, listener as AnyListener, options);
+    super.addEventListener(type, guardListener(listener), options);
+  }
+
+  override removeEventListener<Type extends keyof WebSocketEventMap>(
+    type: Type,
+    listener: (this: this, event: WebSocketEventMap[Type]) => unknown,
+    options?: RemovalOptions,
+  ): void;
+  override removeEventListener(type: string, listener: AnyListener, options?: RemovalOptions): void;
+  override removeEventListener(type: string, listener: unknown, options?: RemovalOptions): void {
+    super.removeEventListener(type, guardListener(listener), options);
   }
 
   #getListener<Type extends keyof WebSocketEventMap>(type: Type): Listener<Type> {
-    return (this.#listeners.get(type)?.listener as Listener<Type> | undefined) ?? null;
+    return (this.#attributes.get(type)?.handler as Listener<Type> | undefined) ?? null;
   }
 
   /** An event handler attribute keeps its place among the listeners when it is set to another function. */
-  #setListener<Type extends keyof WebSocketEventMap>(type: Type, listener: Listener<Type>): void {
-    const existing = this.#listeners.get(type);
-    if (typeof listener !== 'function') {
+  #setListener<Type extends keyof WebSocketEventMap>(type: Type, handler: Listener<Type>): void {
+    const existing = this.#attributes.get(type);
+    if (!isObject(handler)) {
       if (existing !== undefined) this.removeEventListener(type, existing);
-      this.#listeners.delete(type);
+      this.#attributes.delete(type);
     } else if (existing !== undefined) {
-      existing.listener = listener;
+      existing.handler = handler;
     } else {
-      const added = new AttributeListener(this, listener);
-      this.#listeners.set(type, added);
+      const added = new AttributeListener(handler);
+      this.#attributes.set(type, added);
       this.addEventListener(type, added);
     }
   }
 }
 
-const CONSTANTS = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
-for (const name of CONSTANTS) {
-  const constant = { value: ReadyState[name], enumerable: true, writable: false, configurable: false };
-  Object.defineProperty(WebSocket, name, constant);
-  Object.defineProperty(WebSocket.prototype, name, constant);
+defineInterface(WebSocket, 'WebSocket', ReadyState);
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** The listener behind an event handler attribute such as `onmessage`. */
-class AttributeListener {
-  listener: (event: never) => unknown;
-  readonly #target: WebSocket;
-
-  constructor(target: WebSocket, listener: (event: never) => unknown) {
-    this.#target = target;
-    this.listener = listener;
-  }
-
-  handleEvent(event: Event): void {
-    this.listener.call(this.#target, event as never);
-  }
-}
-
+/** Web IDL's `(DOMString or sequence<DOMString>)`, whose sequence is anything iterable; or the options. */
 function toOptions(given: string | readonly string[] | ConnectOptions): ConnectOptions {
-  if (typeof given === 'string') return { protocols: given };
-  // WebIDL takes any iterable for a sequence.
-  if (Symbol.iterator in given) return { protocols: Array.from(given as Iterable<string>) };
+  if (!isObject(given)) return { protocols: toText(given) };
+  if (Symbol.iterator in given) return { protocols: Array.from(given as Iterable<unknown>, toText) };
   return given;
 }
 
@@ -284,42 +282,10 @@ function asSyntaxError<Result>(call: () => Result): Result {
   }
 }
 
-/** WebIDL's conversion to a string: what has none, such as a symbol, throws. */
-function toText(value: unknown): string {
-  return `${value as number}`;
-}
-
 /** Bytes are copied by `send`, which masks them. */
 function toMessage(data: unknown): OutgoingMessage {
   if (data instanceof Blob || data instanceof Uint8Array) return data;
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return toText(data);
-}
-
-/** WebIDL's [Clamp]: a number between two integers becomes the nearest one, and of two the even one. */
-function clampToUint16(value: number): number {
-  const clamped = Math.min(Math.max(value, 0), 65_535);
-  const floor = Math.floor(clamped);
-  const isTie = clamped - floor === 0.5;
-  return (isTie ? floor + (floor % 2) : Math.round(clamped)) || 0;
-}
-
-/** WHATWG WebSockets, "validate close code and reason"; the code is clamped to 16 bits as WebIDL does. */
-function checkClose(code: unknown, reason: unknown): [number | undefined, string] {
-  let checked: number | undefined;
-  if (code !== undefined) {
-    checked = clampToUint16(Number(code));
-    if (checked !== 1000 && (checked < 3000 || checked > 4999)) {
-      throw new DOMException(
-        `Close code ${checked} cannot be sent: use 1000 or 3000 to 4999`,
-        'InvalidAccessError',
-      );
-    }
-  }
-  const text = reason === undefined ? '' : toText(reason);
-  if (Buffer.byteLength(text) > MAX_CLOSE_REASON) {
-    throw new DOMException(`A close reason has at most ${MAX_CLOSE_REASON} bytes of UTF-8`, 'SyntaxError');
-  }
-  return [text === '' ? checked : (checked ?? CloseCode.NORMAL), text];
 }

@@ -1,0 +1,39 @@
+/** What Web IDL, the language in which the web's interfaces are defined, asks of a class and of its arguments. */
+
+interface Class {
+  readonly prototype: object;
+}
+
+/**
+ * Gives a class what the syntax of JavaScript cannot: its members can be enumerated, its objects are called by its
+ * name, and its constants are on the class and on the prototype.
+ */
+export function defineInterface(
+  type: Class,
+  name: string,
+  constants: Readonly<Record<string, number>> = {},
+): void {
+  const { prototype } = type;
+  for (const member of Object.getOwnPropertyNames(prototype)) {
+    if (member !== 'constructor') Object.defineProperty(prototype, member, { enumerable: true });
+  }
+  for (const [constant, value] of Object.entries(constants)) {
+    const descriptor = { value, enumerable: true, writable: false, configurable: false };
+    Object.defineProperty(type, constant, descriptor);
+    Object.defineProperty(prototype, constant, descriptor);
+  }
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+}
+
+/** The conversion to a string: what has none, such as a symbol, throws. */
+export function toText(value: unknown): string {
+  return `${value as number}`;
+}
+
+/** [Clamp]: a number between two integers becomes the nearest one, and of two the even one. */
+export function clampToUint16(value: number): number {
+  const clamped = Math.min(Math.max(value, 0), 65_535);
+  const floor = Math.floor(clamped);
+  const isTie = clamped - floor === 0.5;
+  return (isTie ? floor + (floor % 2) : Math.round(clamped)) || 0;
+}
