@@ -131,7 +131,9 @@ export class InflateContext {
 
   /** Where a message stands after so much of it and its tail was used. */
   #settle(used: number, payloadLength: number, ends: number): Progress {
-    if (used === payloadLength + this.#tail.length - (this.#isKept ? 0 : 1)) return 'whole';
+    // With its tail the message is all deflate data, be its last block marked as the last one or not.
+    if (used === payloadLength + TAIL.length) return 'whole';
+    if (!this.#isKept && used === payloadLength + TAIL_AND_END.length - 1) return 'whole';
     if (used > payloadLength || ends === MAX_ENDS) return 'corrupt';
     // A deflate stream ended here. Another one may follow, and refer back to this one.
     this.#beginAnew();

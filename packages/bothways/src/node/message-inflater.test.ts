@@ -153,6 +153,15 @@ describe.each([
     expect(await inflate(deflate('six'))).toEqual(Buffer.from('six'));
   });
 
+  it('takes an empty last block of which the tail has been taken off', async () => {
+    const { inflate } = open(contextTakeover);
+    const large = noise(40_000);
+    for (const bytes of [Buffer.from('small'), Buffer.alloc(0), large]) {
+      expectBytes(await inflate(Buffer.concat([deflate(bytes), hex('00 00 ff ff 01')])), bytes);
+      expect(await inflate(deflate('next'))).toEqual(Buffer.from('next'));
+    }
+  });
+
   it('goes on behind the end of a deflate stream within a message, which may refer back', async () => {
     const { inflate } = open(contextTakeover);
     const text = Buffer.from('something to refer back to');

@@ -279,6 +279,15 @@ const stored = (content: string): string => {
 };
 
 describe('a connection whose messages are streamed', () => {
+  it('refuses a frame whose end cannot be counted to the byte, with 1009 on the length alone', () => {
+    const largest = streaming();
+    largest.receive('82 7f 00 1f ff ff ff ff ff ff 01'); // 2^53 - 1
+    expect(largest.events).toEqual(['piece <01>']);
+    const tooLarge = streaming();
+    tooLarge.receive('82 7f 00 20 00 00 00 00 00 00'); // 2^53
+    expect(tooLarge.events).toEqual(failed('ERR_LENGTH', 1009));
+  });
+
   it('hands over each piece as it arrives, and the end', () => {
     const end = streaming();
     end.receive('02 03 01');

@@ -381,12 +381,20 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   /** Whether the message stays within the limit; otherwise the connection is failed, before its payload came. */
   #fitsLimit(length: number): boolean {
-    if (this.#isStreamed) return true;
+    if (this.#isStreamed) return this.#isCountable(length);
     const before = this.#partial === undefined ? 0 : this.#partial.length;
     // What does not compress becomes a little larger; how large it really is shows when it is inflated.
     const surplus = this.#isCompressed ? Math.floor(this.#maxMessageSize / 8) + MAX_DEFLATE_OVERHEAD : 0;
     if (before + length <= this.#maxMessageSize + surplus) return true;
     this.#refuseSize();
+    return false;
+  }
+
+  /** A streamed message has no limit, but where the payload of a frame ends must be known to the byte. */
+  #isCountable(length: number): boolean {
+    if (length <= Number.MAX_SAFE_INTEGER) return true;
+    const text = 'A frame has at most 2^53 - 1 bytes of payload here';
+    this.fail(new ProtocolError('ERR_LENGTH', text, CloseCode.MESSAGE_TOO_BIG), CloseCode.MESSAGE_TOO_BIG);
     return false;
   }
 
