@@ -285,6 +285,14 @@ describe('An answer that is no 101', () => {
     expect(error).toMatchObject({ status: 500, body: 'half' });
   });
 
+  it('is not waited for where its body does not come', async () => {
+    const { wire, error } = await answered((each) => {
+      each.write('HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nhalf');
+    });
+    expect(error).toMatchObject({ code: 'ERR_HANDSHAKE_STATUS', status: 503, body: 'half' });
+    await wire.ended;
+  });
+
   it.each([200, 204, 304, 400, 401, 404, 426, 503])('fails with status %i', async (status) => {
     const { error } = await answered((wire) => {
       wire.write(`HTTP/1.1 ${status} Whatever\r\nContent-Length: 0\r\n\r\n`);

@@ -15,17 +15,14 @@ const MAX_WINDOW = 1 << MAX_WINDOW_BITS;
 /** A deflate stream may end within a message (BFINAL) and another begin; this often it means nothing any more. */
 const MAX_ENDS = 16;
 
-/** What a message ends with where later ones may refer to it. */
-const TAIL = Buffer.from(DEFLATE_TAIL);
-
 /**
- * What it ends with otherwise: the tail, an empty last block, and one byte too many. A message that is whole ends
- * between two blocks, and only then is exactly that byte left over.
+ * What the peer has taken off the end of a message, and a byte more (RFC 7692 section 7.2.2). A message is whole if it
+ * ends where a block ends, and only then is exactly that byte left over.
  */
-const TAIL_AND_END = Buffer.from([...DEFLATE_TAIL, 0x01, 0x00, 0x00, 0xff, 0xff, 0x00]);
+const TAIL = Buffer.from([...DEFLATE_TAIL, 0x00]);
 
-/** A small message with its tail. */
-const INPUT = Buffer.allocUnsafeSlow(INFLATE_AT_ONCE + TAIL_AND_END.length);
+/** Where the tail is inflated to: nothing comes of it. */
+const NO_OUTPUT = Buffer.allocUnsafeSlow(64);
 
 type Progress = 'whole' | 'more' | InflateFailure;
 
@@ -33,7 +30,6 @@ type Progress = 'whole' | 'more' | InflateFailure;
 export class InflateContext {
   readonly #windowBits: number;
   readonly #isKept: boolean;
-  readonly #tail: Buffer;
   readonly #output = new InflateOutput();
   #state: ZlibState;
   /** What later messages may refer to; kept as soon as a deflate stream has ended, and zlib with it. */
@@ -43,43 +39,38 @@ export class InflateContext {
   constructor(windowBits: number, isKept: boolean) {
     this.#windowBits = windowBits;
     this.#isKept = isKept;
-    this.#tail = isKept ? TAIL : TAIL_AND_END;
     this.#state = createState(windowBits);
   }
 
   /** Inflates a message of at most `INFLATE_AT_ONCE` bytes. */
   inflate(payload: Buffer, limit: number, isText: boolean): Inflated<Buffer> {
-    const length = payload.length + this.#tail.length;
-    INPUT.set(payload);
-    INPUT.set(this.#tail, payload.length);
     this.#output.begin(limit);
     let outcome: Progress = 'more';
     for (let at = 0, ends = 0; outcome === 'more'; ends++) {
-      const failure = this.#pour(INPUT, at, length);
-      at = length - this.#state.unused;
-      outcome = failure ?? this.#settle(at, payload.length, ends);
+      const failure = this.#pour(payload, at);
+      at = payload.length - this.#state.unused;
+      outcome = failure ?? this.#settle(at === payload.length, ends);
     }
     return this.#finish(outcome, isText);
   }
 
   /** Inflates a message of any size in the thread pool; it never rejects. */
   async inflateInPool(payload: Buffer, limit: number): Promise<Inflated<Buffer>> {
-    const input = Buffer.concat([payload, this.#tail]);
     this.#output.begin(limit);
     let outcome: Progress = 'more';
     for (let at = 0, ends = 0; outcome === 'more'; ends++) {
       const { stream } = this.#state;
       const before = stream.bytesWritten;
-      const failure = await this.#pourInPool(input.subarray(at));
+      const failure = await this.#pourInPool(payload.subarray(at));
       at += stream.bytesWritten - before;
-      outcome = failure ?? this.#settle(at, payload.length, ends);
+      outcome = failure ?? this.#settle(at === payload.length, ends);
     }
     return this.#finish(outcome, false);
   }
 
   /** Begins a message that is inflated as it arrives; the next one comes after it. */
   openStream(): InflateStream<Buffer> {
-    return new StreamedInflate(this, this.#tail, this.#isKept);
+    return new StreamedInflate(this, this.#isKept);
   }
 
   /** For a message that is inflated as it arrives. */
@@ -98,14 +89,14 @@ export class InflateContext {
     this.#state.stream.close();
   }
 
-  /** Inflates `input[at, end)`, or what there is of it up to the end of a deflate stream. */
-  #pour(input: Buffer, at: number, end: number): InflateFailure | undefined {
+  /** Inflates `input` from `at` on, or what there is of it up to the end of a deflate stream. */
+  #pour(input: Buffer, at: number): InflateFailure | undefined {
     const state = this.#state;
     const output = this.#output;
     let isGood = true;
     do {
-      if (!state.write(input, at, end, output.block, output.at, output.end)) return 'corrupt';
-      at = end - state.unused;
+      if (!state.write(input, at, input.length, output.block, output.at, output.end)) return 'corrupt';
+      at = input.length - state.unused;
       isGood = output.advance(output.end - state.free);
     } while (state.free === 0 && isGood);
     return isGood ? undefined : 'too-big';
@@ -129,15 +120,14 @@ export class InflateContext {
     });
   }
 
-  /** Where a message stands after so much of it and its tail was used. */
-  #settle(used: number, payloadLength: number, ends: number): Progress {
-    // With its tail the message is all deflate data, be its last block marked as the last one or not.
-    if (used === payloadLength + TAIL.length) return 'whole';
-    if (!this.#isKept && used === payloadLength + TAIL_AND_END.length - 1) return 'whole';
-    if (used > payloadLength || ends === MAX_ENDS) return 'corrupt';
-    // A deflate stream ended here. Another one may follow, and refer back to this one.
+  /** Where a message stands, of which all is used or a deflate stream has ended. */
+  #settle(isUsed: boolean, ends: number): Progress {
+    const end = isUsed ? endOf(this.#state) : 'stream';
+    if (end === 'block') return 'whole';
+    if (end === 'none' || ends === MAX_ENDS) return 'corrupt';
+    // Another deflate stream may follow, and refer back to this one.
     this.#beginAnew();
-    return used === payloadLength ? 'whole' : 'more';
+    return isUsed ? 'whole' : 'more';
   }
 
   #beginAnew(): void {
@@ -165,6 +155,14 @@ export class InflateContext {
   }
 }
 
+/** What ends where the input ends: a block, with its tail; a whole deflate stream, which takes no tail; or nothing. */
+function endOf(state: ZlibState): 'block' | 'stream' | 'none' {
+  const isRead = state.write(TAIL, 0, TAIL.length, NO_OUTPUT, 0, NO_OUTPUT.length, constants.Z_BLOCK);
+  if (!isRead || state.free < NO_OUTPUT.length) return 'none';
+  if (state.unused === TAIL.length) return 'stream';
+  return state.unused === 1 ? 'block' : 'none';
+}
+
 function createState(windowBits: number, dictionary?: Buffer): ZlibState {
   const options = { windowBits, autoDestroy: false };
   const isEmpty = dictionary === undefined || dictionary.length === 0;
@@ -174,19 +172,16 @@ function createState(windowBits: number, dictionary?: Buffer): ZlibState {
 /** A message that is inflated as it arrives, on this thread. */
 class StreamedInflate implements InflateStream<Buffer> {
   readonly #context: InflateContext;
-  readonly #tail: Buffer;
   readonly #isKept: boolean;
   #input: Buffer = NOTHING;
   #at = 0;
   #isLast = false;
-  #isWhole = false;
   /** The last piece filled the output: there may be more, even without input. */
   #isFull = false;
   #ends = 0;
 
-  constructor(context: InflateContext, tail: Buffer, isKept: boolean) {
+  constructor(context: InflateContext, isKept: boolean) {
     this.#context = context;
-    this.#tail = tail;
     this.#isKept = isKept;
   }
 
@@ -197,7 +192,6 @@ class StreamedInflate implements InflateStream<Buffer> {
 
   end(): void {
     this.#isLast = true;
-    this.push(Buffer.concat([this.#input.subarray(this.#at), this.#tail]));
   }
 
   pull(): Buffer | 'corrupt' | undefined {
@@ -207,20 +201,22 @@ class StreamedInflate implements InflateStream<Buffer> {
         return 'corrupt';
       this.#at = this.#input.length - state.unused;
       this.#isFull = state.free === 0;
-      if (!this.#isFull && state.unused > 0 && !this.#goOn(state.unused)) return 'corrupt';
+      if (!this.#isFull && state.unused > 0 && !this.#goOn()) return 'corrupt';
       if (state.free < SCRATCH.length) return Buffer.from(SCRATCH.subarray(0, SCRATCH.length - state.free));
     }
-    return this.#isLast && !this.#isWhole && !this.#isKept ? 'corrupt' : undefined;
+    if (!this.#isLast) return undefined;
+    this.#isLast = false;
+    const end = endOf(this.#context.state);
+    if (end === 'stream') this.#context.restart();
+    return end === 'none' ? 'corrupt' : undefined;
   }
 
   close(): void {
     if (!this.#isKept) this.#context.close();
   }
 
-  /** A deflate stream ended, and so much was not used. */
-  #goOn(unused: number): boolean {
-    this.#isWhole = this.#isLast && (unused === this.#tail.length || (unused === 1 && !this.#isKept));
-    if (this.#isWhole) this.#at = this.#input.length;
+  /** A deflate stream ended, and another one follows. */
+  #goOn(): boolean {
     this.#context.restart();
     return ++this.#ends <= MAX_ENDS;
   }

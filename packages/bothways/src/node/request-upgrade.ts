@@ -18,6 +18,8 @@ export interface Answer {
 
 /** How much of a refusal's body is kept for the error, bytes. */
 const MAX_BODY = 4096;
+/** How long it may take to come: the status is known, and whoever waits for it must not wait for the rest. Milliseconds. */
+const MAX_BODY_TIME = 1000;
 
 /**
  * Sends an upgrade request on a socket that is open, and waits for the answer. The socket is left to the caller
@@ -59,15 +61,19 @@ function answer(response: IncomingMessage, body: string, head: Buffer): Answer {
   return { status, rawHeaders, location: response.headers.location, body, head };
 }
 
-/** Reads the beginning of a body, until its end or as much as is kept. */
+/** Reads the beginning of a body: until its end, as much as is kept, or what comes within a second. */
 export function readBody(response: Readable, done: (body: string) => void): void {
   let body = Buffer.alloc(0);
+  const timer = setTimeout(() => response.destroy(), MAX_BODY_TIME);
   response.on('data', (chunk: Buffer) => {
     body = Buffer.concat([body, chunk.subarray(0, MAX_BODY - body.length)]);
     if (body.length === MAX_BODY) response.destroy();
   });
   response.on('error', ignoreError);
-  response.once('close', () => done(body.toString()));
+  response.once('close', () => {
+    clearTimeout(timer);
+    done(body.toString());
+  });
 }
 
 /** The answer is no HTTP, or the connection broke off before it. */

@@ -59,11 +59,12 @@ export class ZlibState {
     output: Uint8Array,
     outputOffset: number,
     outputEnd: number,
+    flush: number = constants.Z_SYNC_FLUSH,
   ): boolean {
     this.#isBroken = false;
     this.#isDriven = true;
     this.#handle.writeSync(
-      constants.Z_SYNC_FLUSH,
+      flush,
       input,
       inputOffset,
       inputEnd - inputOffset,
