@@ -43,6 +43,7 @@ export const HOSTILE = [
   ['a length of 2^64 - 1', PLAIN, [hex('82ff ffffffffffffffff')], 'fail ERR_LENGTH 1002'],
   ['a length of 2^53 that is streamed', STREAMS, [hex('82ff 0020000000000000')], 'fail ERR_LENGTH 1009'],
   ['a length of 2^63 that is streamed', STREAMS, [hex('82ff 8000000000000000')], 'fail ERR_LENGTH 1002'],
+  ['a length as large as the limit, and one byte', PLAIN, [hex(`82ff 0000000000100000 ${KEY} 00`)], ''],
   ['a length of 125 in 16 bits', PLAIN, [hex(`82fe 007d ${KEY}`)], 'fail ERR_LENGTH 1002'],
   ['a length of 65535 in 64 bits', PLAIN, [hex(`82ff 000000000000ffff ${KEY}`)], 'fail ERR_LENGTH 1002'],
   ['an unmasked text', PLAIN, [encodeFrame(0x81, Buffer.from('a'), undefined)], 'fail ERR_MASK_MISSING 1002'],
