@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Result, Role } from './case.js';
+import type { Case, Result, Role } from './case.js';
 import { wantedCases } from './order.js';
 import { runSuite } from './run-suite.js';
 import { SUBJECTS } from './subjects/index.js';
@@ -21,9 +21,16 @@ describe.each<Role>(['server', 'client'])('Bothways as a %s', (role) => {
     results = new Map(all.map((each) => [each.id, each]));
   }, 120_000);
 
-  it.each(cases)('$id $group: $title', ({ id, title }) => {
-    const { outcome, seen } = results.get(id)!;
-    const expected = LENIENT.includes(title) ? 'lenient' : 'strict';
-    expect({ outcome, seen }).toEqual({ outcome: expected, seen });
+  it.each(cases)('$id $group: $title', (each) => {
+    const { outcome, seen, noticed } = results.get(each.id)!;
+    const expected = LENIENT.includes(each.title) ? 'lenient' : 'strict';
+    expect({ outcome, seen, noticed }).toEqual({ outcome: expected, seen, noticed: earliest(each) });
   });
 });
+
+/** The first of the points at which a fault can be noticed, in the cases that have one and mark them. */
+function earliest(each: Case): string | undefined {
+  if (each.kind !== 'talk') return undefined;
+  const { steps, strict } = each.script();
+  return strict[0]!.close === 1000 ? undefined : steps.find((step) => step.do === 'mark')?.point;
+}
