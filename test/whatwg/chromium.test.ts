@@ -40,6 +40,8 @@ function setUp({ server, crooked }: Servers): string {
       });
     const platform = {
       WebSocket,
+      WebSocketStream,
+      WebSocketError,
       server: '${server}',
       crooked: '${crooked}',
       collect: async () => gc(),
@@ -50,7 +52,7 @@ function setUp({ server, crooked }: Servers): string {
 }
 
 describe.each(GROUPS.map((group, index) => ({ ...group, index })))(
-  'The WebSocket of Chromium. $title:',
+  'The $subject of Chromium. $title:',
   ({ behaviours, index }) => {
     it.each(behaviours.map((behaviour, at) => ({ ...behaviour, at })))('$name', async (behaviour) => {
       const observed: unknown = await page.evaluate(`observe(${index}, ${behaviour.at})`);

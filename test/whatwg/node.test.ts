@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { WebSocket } from 'bothways';
+import { WebSocket, WebSocketError, WebSocketStream } from 'bothways';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GROUPS } from './behaviours/index.js';
 import { run } from './run.js';
@@ -31,10 +31,11 @@ async function nextReport(): Promise<string> {
   return warning.message;
 }
 
-describe.each(GROUPS)('The WebSocket of Bothways. $title:', ({ behaviours }) => {
+describe.each(GROUPS)('The $subject of Bothways. $title:', ({ behaviours }) => {
   it.each(behaviours)('$name', async (behaviour) => {
     const { server, crooked } = servers;
-    const observed = await run(behaviour, { WebSocket, server, crooked, collect, nextReport });
+    const classes = { WebSocket, WebSocketStream, WebSocketError };
+    const observed = await run(behaviour, { ...classes, server, crooked, collect, nextReport });
     expect(observed).toEqual(behaviour.node === undefined ? behaviour.expected : behaviour.node.observed);
   });
 });

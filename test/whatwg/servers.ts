@@ -1,10 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { reject, serve, type Connection, type Handlers, type Rejection, type RequestInfo } from 'bothways';
+import {
+  ReadyState,
+  reject,
+  serve,
+  type Connection,
+  type Handlers,
+  type Rejection,
+  type RequestInfo,
+} from 'bothways';
 import ts from 'typescript';
+import { settled } from '../../packages/bothways/src/node/test-arrivals.js';
 import { CrookedServer } from './crooked-server.js';
 import type { Seen } from './watching.js';
 
@@ -71,6 +81,7 @@ function handlersOf(watched: Watched): Handlers<State> {
         socket.send(JSON.stringify({ url, headers, protocols }));
       }
       if (pathname === '/patient') watched.keep(socket);
+      if (pathname.startsWith('/flood/')) void watched.flood(socket);
       for (const text of searchParams.getAll('say')) socket.send(text);
       for (const hex of searchParams.getAll('bytes')) socket.send(Buffer.from(hex, 'hex'));
       if (pathname === '/close') close(socket);
@@ -108,6 +119,7 @@ class Watched {
   readonly #over = new Map<string, Seen>();
   readonly #asked = new Map<string, (seen: Seen) => void>();
   readonly #patient = new Map<string, Socket>();
+  readonly #flooded = new Map<string, number>();
 
   add(path: string, seen: Seen): void {
     if (!path.startsWith('/watched/')) return;
@@ -124,6 +136,22 @@ class Watched {
     this.#patient.set(socket.state.url.search, socket);
   }
 
+  /** Sends 200 messages of 200,000 bytes, as fast as they are read. */
+  async flood(socket: Socket): Promise<void> {
+    const { pathname } = socket.state.url;
+    for (let count = 0; count < 200 && socket.readyState === ReadyState.OPEN; count++) {
+      this.#flooded.set(pathname, count);
+      socket.send(randomBytes(200_000));
+      await socket.ready;
+    }
+    socket.close();
+  }
+
+  /** How many of them were sent when no more could be. */
+  async flooded(path: string): Promise<number> {
+    return settled(() => this.#flooded.get(path) ?? 0, 300);
+  }
+
   speak(search: string): void {
     this.#patient.get(search)?.send('At last');
     this.#patient.delete(search);
@@ -135,6 +163,8 @@ function answer(request: IncomingMessage, response: ServerResponse, watched: Wat
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
   if (url.pathname.startsWith('/watched/')) {
     void watched.seen(url.pathname).then((seen) => response.end(JSON.stringify(seen)));
+  } else if (url.pathname.startsWith('/flood/')) {
+    void watched.flooded(url.pathname).then((count) => response.end(JSON.stringify(count)));
   } else if (url.pathname === '/speak') {
     watched.speak(url.search);
     response.end();

@@ -1,6 +1,13 @@
 export { connect, type ConnectOptions } from './node/connect.js';
 export { WebSocket } from './node/websocket.js';
 export type { CloseEvent, ErrorEvent, WebSocketEventMap } from './node/events.js';
+export {
+  WebSocketStream,
+  type WebSocketOpenInfo,
+  type WebSocketStreamOptions,
+} from './node/websocket-stream.js';
+export { WebSocketError, type WebSocketCloseInfo } from './node/websocket-error.js';
+export { toDuplex, type ToDuplexOptions } from './node/to-duplex.js';
 export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';
 export { reject, type Rejection } from './node/rejection.js';
 export type { CompressionOptions, ServerCompressionOptions } from './node/compression.js';

@@ -4,6 +4,7 @@ import { ask, next, open, outcome } from '../watching.js';
 const kindOf = (data: unknown): string => Object.prototype.toString.call(data).slice(8, -1);
 
 export const BINARY_TYPE: Group = {
+  subject: 'WebSocket',
   title: 'binaryType',
   behaviours: [
     {

@@ -2,6 +2,7 @@ import type { Group } from '../behaviour.js';
 import { ask, ending, later, next, open, seen, watchedPath } from '../watching.js';
 
 export const BUFFERED_AMOUNT: Group = {
+  subject: 'WebSocket',
   title: 'bufferedAmount',
   behaviours: [
     {

@@ -34,6 +34,7 @@ const INVALID_CODES = [0, 500, 999, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 10
 const NOT_NUMBERS = [[null], ['string'], [{}], [''], [false], [[]]];
 
 export const CLOSE: Group = {
+  subject: 'WebSocket',
   title: 'close',
   behaviours: [
     {

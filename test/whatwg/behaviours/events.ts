@@ -27,6 +27,7 @@ async function ofCrooked(env: Env, query: string): Promise<unknown[]> {
 const LOST = [1006, '', false];
 
 export const EVENTS_GROUP: Group = {
+  subject: 'WebSocket',
   title: 'Events and readyState',
   behaviours: [
     {

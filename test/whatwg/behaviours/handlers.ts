@@ -28,6 +28,7 @@ function fail(message: string): never {
 }
 
 export const HANDLERS_GROUP: Group = {
+  subject: 'WebSocket',
   title: 'Listeners and handler attributes',
   behaviours: [
     {

@@ -12,6 +12,7 @@ async function requestOf(env: Env, url = '/request', ...rest: unknown[]): Promis
 }
 
 export const HANDSHAKE: Group = {
+  subject: 'WebSocket',
   title: 'The opening handshake',
   behaviours: [
     {

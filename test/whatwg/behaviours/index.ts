@@ -7,6 +7,8 @@ import { HANDLERS_GROUP } from './handlers.js';
 import { HANDSHAKE } from './handshake.js';
 import { INTERFACE } from './interface.js';
 import { SEND } from './send.js';
+import { STREAM_CLOSED, STREAM_CLOSING, STREAM_ERROR } from './stream-closing.js';
+import { STREAM_MESSAGES, STREAM_OPENING } from './stream-messages.js';
 import { SUBPROTOCOLS } from './subprotocols.js';
 import { URLS } from './url.js';
 
@@ -22,4 +24,9 @@ export const GROUPS: readonly Group[] = [
   BUFFERED_AMOUNT,
   BINARY_TYPE,
   CLOSE,
+  STREAM_OPENING,
+  STREAM_MESSAGES,
+  STREAM_CLOSING,
+  STREAM_CLOSED,
+  STREAM_ERROR,
 ];

@@ -10,6 +10,7 @@ function descriptorOf(target: object, name: string): PropertyDescriptor {
 }
 
 export const INTERFACE: Group = {
+  subject: 'WebSocket',
   title: 'The interface',
   behaviours: [
     {

@@ -29,6 +29,7 @@ const TYPED = [
 const SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537, 200_000];
 
 export const SEND: Group = {
+  subject: 'WebSocket',
   title: 'send',
   behaviours: [
     {

@@ -16,6 +16,7 @@ const CONTROLS = Array.from({ length: 32 }, (_, code) => String.fromCharCode(cod
 const ABOVE = Array.from({ length: 129 }, (_, index) => String.fromCharCode(0x7f + index));
 
 export const SUBPROTOCOLS: Group = {
+  subject: 'WebSocket',
   title: 'Subprotocols',
   behaviours: [
     {

@@ -33,6 +33,7 @@ const FRAGMENTS = [
 const RELATIVE = ['/echo', 'echo?a', '?b', ''];
 
 export const URLS: Group = {
+  subject: 'WebSocket',
   title: 'The URL',
   behaviours: [
     {

@@ -172,6 +172,13 @@ export class NodeConnection<State = unknown>
     return false;
   }
 
+  /** @internal Like `send`, but bytes of any size are taken at once, as the web's classes promise. */
+  sendTaken(data: string | Uint8Array): boolean {
+    // A client masks a copy. Only what waits to be compressed is not copied yet.
+    const isKept = this.compression !== undefined && typeof data !== 'string' && data.length > COPY_LIMIT;
+    return this.send(isKept ? Uint8Array.from(data) : data);
+  }
+
   async sendStream(source: MessageSource): Promise<void> {
     if (!this.#isOpen) throw this.closedError;
     await this.#sender.sendStream(source);

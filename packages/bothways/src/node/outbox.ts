@@ -2,7 +2,7 @@ import { Blob } from 'node:buffer';
 import type { NodeConnection } from './connection.js';
 import { toError } from './handlers.js';
 
-/** A message as WHATWG's `send` takes it: bytes that nobody else changes, a text, or a Blob still to be read. */
+/** A message as WHATWG's `send` takes it: bytes, a text, or a Blob still to be read. */
 export type OutgoingMessage = string | Uint8Array | Blob;
 
 /**
@@ -60,7 +60,7 @@ export class Outbox {
   #sendNow(message: string | Uint8Array): void {
     this.#settle();
     this.#unsent += sizeOf(message);
-    this.#connection?.send(message);
+    this.#connection?.sendTaken(message);
     if (this.#isFresh) return;
     this.#isFresh = true;
     setImmediate(() => {

@@ -30,6 +30,13 @@ export function toText(value: unknown): string {
   return `${value as number}`;
 }
 
+/** A dictionary of options: an object, or nothing at all. */
+export function toDictionary<Members extends object>(value: Members | null | undefined): Members {
+  if (value === undefined || value === null) return {} as Members;
+  if (typeof value === 'object' || typeof value === 'function') return value;
+  throw new TypeError(`The options are an object, not ${toText(value)}`);
+}
+
 /** [Clamp]: a number between two integers becomes the nearest one, and of two the even one. */
 export function clampToUint16(value: number): number {
   const clamped = Math.min(Math.max(value, 0), 65_535);

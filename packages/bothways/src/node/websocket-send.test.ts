@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { settled, turns, until } from './test-arrivals.js';
+import { startWatched } from './test-server.js';
 import { dial, dialOpen } from './test-websocket.js';
 import { closePayload, serverFrame } from './test-wire.js';
-import type { Sendable } from './websocket.js';
+import { WebSocket, type Sendable } from './websocket.js';
 
 const bytes = new Uint8Array([9, 1, 2, 3, 9]);
 
@@ -26,6 +28,17 @@ describe('send of a WebSocket', () => {
     const { socket, wire } = await dialOpen();
     socket.send(data as Sendable);
     expect(await wire.frame()).toEqual({ fin: true, rsv: 0, opcode, isMasked: true, payload });
+  });
+
+  it('takes the content at once, even where it is compressed later in the thread pool', async () => {
+    const { server, messages } = await startWatched({ compression: true });
+    const socket = new WebSocket(server.url, { compression: true });
+    onTestFinished(() => socket.close());
+    await once(socket, 'open');
+    const data = Buffer.alloc(300_000, 'a');
+    socket.send(data);
+    data.fill('b');
+    expect(await messages.next()).toEqual(Buffer.alloc(300_000, 'a'));
   });
 
   it('throws an InvalidStateError before the connection is open', async () => {

@@ -1,17 +1,17 @@
 import { Blob } from 'node:buffer';
 import { CloseCode } from '../protocol/close.js';
 import { ReadyState, type CloseInfo } from '../protocol/contract.js';
-import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
-import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
+import type { WebSocketUrl } from '../protocol/url.js';
 import { checkClose } from './close-arguments.js';
-import { checkConnectOptions, openConnection, type ConnectOptions } from './connect.js';
+import { openConnection, type ConnectOptions } from './connect.js';
 import type { NodeConnection } from './connection.js';
 import { CloseEvent, ErrorEvent, type WebSocketEventMap } from './events.js';
 import { toError } from './handlers.js';
 import { AttributeListener, guardListener, type AnyListener, type ListenerOptions } from './listeners.js';
-import { Outbox, type OutgoingMessage } from './outbox.js';
-import { randomHandshakeKey } from './platform.js';
+import { Outbox } from './outbox.js';
+import { checkTarget, toAttempt } from './web-handshake.js';
 import { defineInterface, toText } from './web-idl.js';
+import { toArrayBuffer, toMessage } from './web-message.js';
 
 type RemovalOptions = Parameters<EventTarget['removeEventListener']>[2];
 
@@ -50,10 +50,9 @@ export class WebSocket extends EventTarget {
     super();
     if (arguments.length === 0) throw new TypeError('new WebSocket() needs the URL as its argument');
     const options = toOptions(protocolsOrOptions);
-    checkConnectOptions(options);
-    this.#url = asSyntaxError(() => checkHandshake(parseWebSocketUrl(toText(url)), options));
+    this.#url = checkTarget(url, options);
     this.#origin = new URL(this.#url.href).origin;
-    void this.#connect({ maxRedirects: 0, ...options });
+    void this.#connect(toAttempt(options, this.#abort.signal));
   }
 
   get url(): string {
@@ -133,7 +132,8 @@ export class WebSocket extends EventTarget {
         'InvalidStateError',
       );
     }
-    this.#outbox.send(toMessage(data), this.readyState === ReadyState.OPEN);
+    const message = data instanceof Blob ? data : toMessage(data);
+    this.#outbox.send(message, this.readyState === ReadyState.OPEN);
   }
 
   /**
@@ -155,18 +155,11 @@ export class WebSocket extends EventTarget {
   }
 
   async #connect(options: ConnectOptions): Promise<void> {
-    const signal = options.signal
-      ? AbortSignal.any([options.signal, this.#abort.signal])
-      : this.#abort.signal;
     try {
-      await openConnection(
-        this.#url,
-        { ...options, signal },
-        {
-          open: (connection) => this.#opened(connection as NodeConnection<undefined>),
-          message: (_connection, message) => this.#received(message),
-        },
-      );
+      await openConnection(this.#url, options, {
+        open: (connection) => this.#opened(connection as NodeConnection<undefined>),
+        message: (_connection, message) => this.#received(message),
+      });
     } catch (thrown) {
       this.#closed({ code: CloseCode.ABNORMAL, reason: '', wasClean: false, error: toError(thrown) });
     }
@@ -192,9 +185,7 @@ export class WebSocket extends EventTarget {
   }
 
   #toBinary(message: Buffer): Blob | ArrayBuffer {
-    if (this.#binaryType === 'blob') return new Blob([message]);
-    const { buffer, byteOffset, length } = message;
-    return (buffer as ArrayBuffer).slice(byteOffset, byteOffset + length);
+    return this.#binaryType === 'blob' ? new Blob([message]) : toArrayBuffer(message);
   }
 
   #closed(info: Omit<CloseInfo, 'initiator'>): void {
@@ -261,31 +252,4 @@ function toOptions(given: string | readonly string[] | ConnectOptions): ConnectO
   if (!isObject(given)) return { protocols: toText(given) };
   if (Symbol.iterator in given) return { protocols: Array.from(given as Iterable<unknown>, toText) };
   return given;
-}
-
-/** What the standard wants thrown from the constructor is thrown there, and not when the connection is made. */
-function checkHandshake(
-  url: WebSocketUrl,
-  { protocols = [], headers, origin }: ConnectOptions,
-): WebSocketUrl {
-  const list = typeof protocols === 'string' ? [protocols] : protocols;
-  buildHandshakeRequest({ url, key: randomHandshakeKey(), protocols: list, headers, origin });
-  return url;
-}
-
-function asSyntaxError<Result>(call: () => Result): Result {
-  try {
-    return call();
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw new DOMException(thrown.message, 'SyntaxError');
-    throw thrown;
-  }
-}
-
-/** Bytes are copied by `send`, which masks them. */
-function toMessage(data: unknown): OutgoingMessage {
-  if (data instanceof Blob || data instanceof Uint8Array) return data;
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return toText(data);
 }

@@ -1,0 +1,105 @@
+import { Duplex, type DuplexOptions } from 'node:stream';
+import { ReadyState, type Connection, type Data } from '../protocol/contract.js';
+import { toError } from './handlers.js';
+
+type Callback = (error?: Error | null) => void;
+
+/** The options of Node's `Duplex` that make sense here. */
+export type ToDuplexOptions = Pick<
+  DuplexOptions,
+  | 'decodeStrings'
+  | 'defaultEncoding'
+  | 'encoding'
+  | 'highWaterMark'
+  | 'objectMode'
+  | 'readableHighWaterMark'
+  | 'readableObjectMode'
+  | 'signal'
+  | 'writableHighWaterMark'
+  | 'writableObjectMode'
+>;
+
+/**
+ * A connection as a stream of Node. What is written is sent, a chunk a message, and a write is done when no more than
+ * the connection's `highWaterMark` waits; what is received can be read, and while it is not, the peer is slowed. Without
+ * `objectMode` it is a stream of bytes: chunks are sent as binary messages, and empty messages are left out. With it the
+ * chunks are the messages, strings for texts and bytes for the others, both ways.
+ *
+ * Ending it closes the connection with 1000, and finishes when both ends have; destroying it terminates the connection.
+ * It ends when the peer closes, and is destroyed with the reason when the connection is lost. A connection that is read
+ * this way has no `message` handler, and is read in no other way.
+ */
+export function toDuplex(connection: Connection, options: ToDuplexOptions = {}): Duplex {
+  return new ConnectionDuplex(connection, options);
+}
+
+class ConnectionDuplex extends Duplex {
+  readonly #connection: Connection;
+  readonly #messages: AsyncIterator<string | Uint8Array>;
+
+  constructor(connection: Connection, options: ToDuplexOptions) {
+    super({ ...options, allowHalfOpen: false });
+    this.#connection = connection;
+    this.#messages = connection[Symbol.asyncIterator]();
+  }
+
+  override _read(): void {
+    this.#pull().catch((thrown: unknown) => this.destroy(toError(thrown)));
+  }
+
+  override _write(chunk: Data, encoding: BufferEncoding | undefined, callback: Callback): void {
+    settle(this.#send(chunk, encoding), callback);
+  }
+
+  override _final(callback: Callback): void {
+    settle(this.#close(), callback);
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    this.#connection.terminate();
+    callback(error);
+  }
+
+  /** The next message, or the end. */
+  async #pull(): Promise<void> {
+    for (;;) {
+      const { value, done } = await this.#messages.next();
+      if (done === true) break;
+      if (value.length === 0 && !this.readableObjectMode) continue;
+      this.push(value);
+      return;
+    }
+    const { wasClean } = await this.#connection.closed;
+    if (!wasClean) await this.#fail();
+    this.push(null);
+  }
+
+  async #send(chunk: Data, encoding: BufferEncoding | undefined): Promise<void> {
+    if (this.#connection.readyState !== ReadyState.OPEN) await this.#fail();
+    // In object mode Node names no encoding for a string that was written without one.
+    const isEncoded = typeof chunk === 'string' && ![undefined, 'utf8', 'utf-8'].includes(encoding);
+    this.#connection.send(isEncoded ? Buffer.from(chunk, encoding) : chunk);
+    await this.#connection.ready;
+  }
+
+  async #close(): Promise<void> {
+    this.#connection.close();
+    const { wasClean } = await this.#connection.closed;
+    if (!wasClean) await this.#fail();
+  }
+
+  /** Rejects with the reason for which the connection ended; where none is known, as what is sent too late does. */
+  async #fail(): Promise<void> {
+    const { error } = await this.#connection.closed;
+    if (error !== undefined) throw error;
+    await this.#connection.sendStream([]);
+  }
+}
+
+/** Calls back with what a promise comes to, and outside of it: what the callback throws is no rejection. */
+function settle(promise: Promise<void>, callback: Callback): void {
+  promise.then(
+    () => process.nextTick(callback),
+    (thrown: unknown) => process.nextTick(callback, toError(thrown)),
+  );
+}
