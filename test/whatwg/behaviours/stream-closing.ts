@@ -235,6 +235,16 @@ export const STREAM_CLOSING: Group = {
       },
     },
     {
+      name: 'gives nothing that comes after it was closed',
+      wpt: [],
+      expected: [['done'], { closeCode: 4000, reason: '' }],
+      async observe(env) {
+        const opened = await openStream(env, `${env.crooked}/?reply=81046c61746588020fa0&end`);
+        opened.stream.close();
+        return [await readAll(opened), await result(opened.stream.closed)];
+      },
+    },
+    {
       name: 'can still be read when it was closed with a message unread',
       wpt: [],
       expected: ['unread', 'done'],

@@ -122,8 +122,11 @@ export async function openConnection<State>(
   signal?.addEventListener('abort', onAbort);
   const timer = cancelAfter(cancel, 'handshake', handshakeTimeout);
   try {
-    const opened = await attemptHandshake(url, options, connectTimeout, cancel);
-    return start(opened, options, handlers);
+    const attempt = await attemptHandshake(url, options, connectTimeout, cancel);
+    // It may have been given up since the answer came, in the same moment.
+    if (cancel.signal.aborted) cutTransport(attempt.socket);
+    cancel.signal.throwIfAborted();
+    return start(attempt, options, handlers);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);

@@ -21,6 +21,7 @@ import { echo, flood, join, start, type Socket } from './test-server.js';
 import { Wire, clientFrame, closePayload } from './test-wire.js';
 import type { ServeOptions } from './options.js';
 import type { ConnectionFunction, Handlers } from './handlers.js';
+import { WebSocketStream } from './websocket-stream.js';
 
 let certificate: Certificate;
 
@@ -391,4 +392,35 @@ describe('setSecureContext()', () => {
     expect(() => beside.setSecureContext({})).toThrow(TypeError);
     expect(() => plain.setSecureContext(null as never)).toThrow(TypeError);
   });
+});
+
+async function inMicrotasks(count: number, action: () => void): Promise<void> {
+  for (let index = 0; index < count; index++) await Promise.resolve();
+  action();
+}
+
+describe('A WebSocketStream over HTTP/2', () => {
+  // Each of these is another point between the answer's arrival and the open stream.
+  it.each(Array.from({ length: 16 }, (_, index) => index))(
+    'is closed, or was never open, when it is closed %i microtasks after the answer',
+    async (count) => {
+      const opened = new Arrivals<Socket>();
+      const { session, url } = await startBeside({}, { open: opened.push });
+      const makeRequest = session.request.bind(session);
+      session.request = (...args) => {
+        const made = makeRequest(...args);
+        made.once('response', () => void inMicrotasks(count, () => stream.close()));
+        return made;
+      };
+      const stream = new WebSocketStream(url, { http2: session });
+      const isOpened = await stream.opened.then(
+        () => true,
+        () => false,
+      );
+      const connection = await opened.next();
+      expect(await connection.closed).toMatchObject({ wasClean: isOpened });
+      const closed: unknown = await stream.closed.catch((thrown: unknown) => thrown);
+      expect(closed).toMatchObject({ closeCode: isOpened ? 1005 : 1006 });
+    },
+  );
 });

@@ -40,7 +40,6 @@ export class MessageFlow {
     });
     this.info = { readable, writable, protocol, extensions };
     this.closed = this.#end();
-    this.closed.catch(() => {});
   }
 
   receive(message: string | Buffer): void {

@@ -68,7 +68,7 @@ describe('toDuplex', () => {
   });
 
   it('stops taking writes while the peer does not read', async () => {
-    const { duplex, wire } = await joinDuplex();
+    const { duplex, socket, wire } = await joinDuplex();
     wire.pause();
     let written = 0;
     const source = Readable.from(
@@ -78,6 +78,7 @@ describe('toDuplex', () => {
     );
     const piping = pipeline(source, duplex);
     expect(await settled(() => written)).toBeLessThan(100);
+    expect(socket.bufferedAmount).toBeLessThan(1 << 22);
     duplex.destroy();
     await expect(piping).rejects.toThrow(/Premature close/);
   });

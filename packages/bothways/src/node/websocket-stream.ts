@@ -91,17 +91,12 @@ export class WebSocketStream {
   }
 
   async #open(attempt: ConnectOptions): Promise<MessageFlow> {
-    const connection = await openConnection(this.#url, attempt, {
+    await openConnection(this.#url, attempt, {
       open: (opened) => {
         this.#flow = new MessageFlow(opened as NodeConnection<undefined>);
       },
       message: (_connection, message) => this.#flow!.receive(message),
     });
-    if (attempt.signal!.aborted) {
-      // It was closed in the very moment in which it opened.
-      connection.terminate();
-      throw attempt.signal!.reason;
-    }
     return this.#flow!;
   }
 }

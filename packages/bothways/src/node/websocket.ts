@@ -169,10 +169,6 @@ export class WebSocket extends EventTarget {
     this.#connection = connection;
     this.#outbox.open(connection);
     void connection.closed.then((info) => this.#closed(info));
-    if (this.#state === ReadyState.CLOSING) {
-      connection.terminate();
-      return;
-    }
     this.#state = ReadyState.OPEN;
     this.dispatchEvent(new Event('open'));
   }
