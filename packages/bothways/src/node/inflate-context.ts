@@ -70,7 +70,7 @@ export class InflateContext {
 
   /** Begins a message that is inflated as it arrives; the next one comes after it. */
   openStream(): InflateStream<Buffer> {
-    return new StreamedInflate(this, this.#isKept);
+    return new StreamedInflate(this);
   }
 
   /** For a message that is inflated as it arrives. */
@@ -78,11 +78,21 @@ export class InflateContext {
     return this.#state;
   }
 
-  /** A deflate stream ended within a message that is not kept: another one may follow. */
-  restart(): void {
+  /** The same, of which a deflate stream has ended: another one may follow, and refer back to what came last. */
+  restart(recent: readonly Buffer[]): void {
     this.#state.stream.close();
-    this.#state = createState(this.#windowBits);
-    this.#history = undefined;
+    this.#history = lastWindow([this.#history ?? NOTHING, ...recent]);
+    this.#state = createState(this.#windowBits, this.#history);
+  }
+
+  /** The same, which is complete. */
+  endStream(recent: readonly Buffer[]): void {
+    if (this.#history !== undefined) this.#history = lastWindow([this.#history, ...recent]);
+  }
+
+  /** The same, of which nothing more is wanted. */
+  closeStream(): void {
+    if (!this.#isKept) this.close();
   }
 
   close(): void {
@@ -132,20 +142,17 @@ export class InflateContext {
 
   #beginAnew(): void {
     this.#state.stream.close();
-    this.#history ??= Buffer.alloc(0);
-    this.#state = createState(this.#windowBits, this.#dictionary());
-  }
-
-  /** What a message may refer to by now. */
-  #dictionary(): Buffer {
-    return Buffer.concat([this.#history!, this.#output.join()]).subarray(-MAX_WINDOW);
+    this.#history ??= NOTHING;
+    this.#state = createState(this.#windowBits, lastWindow([this.#history, this.#output.join()]));
   }
 
   #finish(outcome: 'whole' | InflateFailure, isText: boolean): Inflated<Buffer> {
     if (this.#isKept) {
-      if (this.#history !== undefined) this.#history = Buffer.from(this.#dictionary());
+      if (this.#history !== undefined) this.#history = lastWindow([this.#history, this.#output.join()]);
     } else if (this.#history !== undefined) {
-      this.restart();
+      this.#history = undefined;
+      this.#state.stream.close();
+      this.#state = createState(this.#windowBits);
     } else {
       this.#state.reset();
     }
@@ -153,6 +160,11 @@ export class InflateContext {
     this.#output.begin(0);
     return inflated;
   }
+}
+
+/** What a message can refer to, if this is what came before it. */
+function lastWindow(pieces: readonly Buffer[]): Buffer {
+  return Buffer.from(Buffer.concat(pieces).subarray(-MAX_WINDOW));
 }
 
 /** What ends where the input ends: a block, with its tail; a whole deflate stream, which takes no tail; or nothing. */
@@ -172,7 +184,9 @@ function createState(windowBits: number, dictionary?: Buffer): ZlibState {
 /** A message that is inflated as it arrives, on this thread. */
 class StreamedInflate implements InflateStream<Buffer> {
   readonly #context: InflateContext;
-  readonly #isKept: boolean;
+  /** What came out of it last, a window at least, as long as the stream that it is in has not ended. */
+  #recent: Buffer[] = [];
+  #recentLength = 0;
   #input: Buffer = NOTHING;
   #at = 0;
   #isLast = false;
@@ -180,9 +194,8 @@ class StreamedInflate implements InflateStream<Buffer> {
   #isFull = false;
   #ends = 0;
 
-  constructor(context: InflateContext, isKept: boolean) {
+  constructor(context: InflateContext) {
     this.#context = context;
-    this.#isKept = isKept;
   }
 
   push(payload: Buffer): void {
@@ -201,24 +214,39 @@ class StreamedInflate implements InflateStream<Buffer> {
         return 'corrupt';
       this.#at = this.#input.length - state.unused;
       this.#isFull = state.free === 0;
+      const piece = Buffer.from(SCRATCH.subarray(0, SCRATCH.length - state.free));
+      this.#remember(piece);
       if (!this.#isFull && state.unused > 0 && !this.#goOn()) return 'corrupt';
-      if (state.free < SCRATCH.length) return Buffer.from(SCRATCH.subarray(0, SCRATCH.length - state.free));
+      if (piece.length > 0) return piece;
     }
     if (!this.#isLast) return undefined;
     this.#isLast = false;
     const end = endOf(this.#context.state);
-    if (end === 'stream') this.#context.restart();
+    if (end === 'stream') this.#goOn();
+    this.#context.endStream(this.#recent);
     return end === 'none' ? 'corrupt' : undefined;
   }
 
   close(): void {
-    if (!this.#isKept) this.#context.close();
+    this.#context.closeStream();
   }
 
-  /** A deflate stream ended, and another one follows. */
+  /** A deflate stream ended, and another one may follow. */
   #goOn(): boolean {
-    this.#context.restart();
+    this.#context.restart(this.#recent);
+    this.#recent = [];
+    this.#recentLength = 0;
     return ++this.#ends <= MAX_ENDS;
+  }
+
+  /** Keeps a copy, for the piece is given away. */
+  #remember(piece: Buffer): void {
+    const copy = Buffer.from(piece.subarray(-MAX_WINDOW));
+    this.#recent.push(copy);
+    this.#recentLength += copy.length;
+    while (this.#recentLength - this.#recent[0]!.length >= MAX_WINDOW) {
+      this.#recentLength -= this.#recent.shift()!.length;
+    }
   }
 }
 

@@ -211,6 +211,21 @@ describe.each([
       expect(streamAll(inflater, many, step)).toBe('corrupt');
     });
 
+    it.each([1, 1000, 100_000])(
+      'takes what refers back to before that end, pushed %d bytes at a time',
+      (step) => {
+        const { inflater } = open(contextTakeover);
+        // Longer than a window, and what is repeated is its end.
+        const first = noise(step === 1 ? 3000 : 100_000);
+        const again = deflate(first.subarray(-500), { dictionary: first.subarray(-32_768) });
+        expect(again.length).toBeLessThan(50);
+        for (let round = 0; round < 2; round++) {
+          const message = Buffer.concat([deflateRawSync(first), again]);
+          expectBytes(streamAll(inflater, message, step), Buffer.concat([first, first.subarray(-500)]));
+        }
+      },
+    );
+
     it('refuses rubbish', () => {
       expect(streamAll(open(contextTakeover).inflater, hex('07 00'), 1)).toBe('corrupt');
     });
@@ -287,6 +302,35 @@ describe('An inflater with context takeover', () => {
     const again = deflate(text, { dictionary: Buffer.concat([text, Buffer.from('x')]) });
     expect(again.length).toBeLessThan(text.length / 2);
     expect(await inflate(again)).toEqual(text);
+  });
+
+  it('remembers that as well where messages are read as they arrive', async () => {
+    const { inflater, inflate } = open(true);
+    const [one, two, three] = [noise(500), noise(1000).subarray(500), noise(1500).subarray(1000)];
+    // Two deflate streams end in it.
+    expectBytes(
+      streamAll(inflater, Buffer.concat([deflateRawSync(one), deflateRawSync(two)]), 1),
+      Buffer.concat([one, two]),
+    );
+    expectBytes(streamAll(inflater, deflate(three), 100), three);
+    expectBytes(streamAll(inflater, final('four'), 100), Buffer.from('four'));
+    let before = Buffer.concat([one, two, three, Buffer.from('four')]);
+    for (const bytes of [one, two, three]) {
+      const again = deflate(bytes, { dictionary: before });
+      expect(again.length).toBeLessThan(50);
+      expectBytes(streamAll(inflater, again, 10), bytes);
+      before = Buffer.concat([before, bytes]);
+    }
+    expectBytes(await inflate(deflate(one, { dictionary: before })), one);
+  });
+
+  it('does not mind what is done with a piece that was read', () => {
+    const stream = open(true).inflater.openStream();
+    stream.push(Buffer.concat([deflate('what is remembered'), hex('00 00 ff ff')]));
+    (stream.pull() as Buffer).fill(0);
+    const again = deflate('what is remembered', { dictionary: Buffer.from('what is remembered!') });
+    stream.push(Buffer.concat([deflateRawSync('!'), again]));
+    expect(pullAll(stream)).toEqual(Buffer.from('!what is remembered'));
   });
 
   it('reads no further back than was agreed on', async () => {
