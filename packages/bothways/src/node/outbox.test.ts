@@ -14,7 +14,7 @@ class Sink {
     this.abandoned = reason;
   }
 
-  send(message: string | Uint8Array): boolean {
+  sendTaken(message: string | Uint8Array): boolean {
     this.sent.push(typeof message === 'string' ? message : Buffer.from(message).toString());
     this.bufferedAmount += message.length + 6;
     return true;
