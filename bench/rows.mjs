@@ -103,7 +103,7 @@ export const ROWS = [
     kind: 'handshake',
     unit: 'µs/handshake',
     servers: EVERY,
-    shows: 'From the TCP connection to the 101; for net one write of 180 bytes there and back.',
+    shows: 'From the TCP connection to the 101; for net one write of 220 bytes there and back.',
     job: { connections: 2000, concurrency: 64 },
   },
   {

@@ -6,6 +6,7 @@ import { encodeClose, encodePong } from './frames.mjs';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const HEAD_END = '\r\n\r\n';
+/** Every browser offers it; whether the server accepts is up to it. */
 const DEFLATE = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n';
 const RSV1 = 0x40;
 const CLOSE = 8;
@@ -122,7 +123,7 @@ export class Client {
   #request(port) {
     return (
       `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key.key}\r\n${this.#deflated ? DEFLATE : ''}\r\n`
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key.key}\r\n${DEFLATE}\r\n`
     );
   }
 
