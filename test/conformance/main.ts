@@ -54,7 +54,7 @@ function readOptions() {
     process.exit(0);
   }
   const { subject, role, only = '', quick, write } = values;
-  if (subject !== undefined && SUBJECTS[subject] === undefined) refuse(`Nobody is called ${subject}`);
+  if (subject !== undefined && !Object.hasOwn(SUBJECTS, subject)) refuse(`Nobody is called ${subject}`);
   const roles = ROLES.filter((each) => role === undefined || each === role);
   if (roles.length === 0) refuse(`There is no role ${role}`);
   if (!CASES.some(({ id }) => only === '' || id === only || id.startsWith(`${only}.`))) {

@@ -2,14 +2,29 @@
  * Fuzzes for as long as one likes: `npm run fuzz -- [--minutes 60] [--seed N] [--target NAME] [--runs N]`, and looks at
  * one finding again: `npm run fuzz -- --replay FILE`. See README.md beside it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bin, must, root } from '../../scripts/run.mjs';
 import { installPackages } from '../../scripts/setup.mjs';
 
+const USAGE = `npm run fuzz -- [options]
+
+  --minutes N      for how long, all targets together; 60 unless told
+  --runs N         how many inputs for each target, in place of a time
+  --target NAME    one target only
+  --seed N         the same inputs again
+  --replay FILE    one finding again
+  --help           this`;
+
 const values = readOptions();
+const minutes = readNumber('minutes', (number) => number > 0, 'a number above 0');
+const runs = values.runs === 'Infinity' ? Infinity : readNumber('runs', isCount, 'a whole number above 0');
+const seed =
+  values.seed === undefined
+    ? Date.now() % 0x1_0000_0000
+    : readNumber('seed', (number) => number >= 0, 'a number from 0 on');
 
 await installPackages();
 // What is fuzzed is the source as it is now.
@@ -28,18 +43,23 @@ function readOptions() {
   const string = /** @type {const} */ ({ type: 'string' });
   try {
     const options = { minutes: { ...string, default: '60' }, runs: { ...string, default: 'Infinity' } };
-    return parseArgs({ options: { ...options, seed: string, target: string, replay: string } }).values;
+    const help = /** @type {const} */ ({ type: 'boolean', short: 'h', default: false });
+    const given = parseArgs({ options: { ...options, seed: string, target: string, replay: string, help } });
+    if (!given.values.help) return given.values;
+    console.log(USAGE);
+    process.exit(0);
   } catch (error) {
     return refuse(error.message);
   }
 }
 
 function refuse(message) {
-  console.error(message);
+  console.error(`${message}\n\n${USAGE}`);
   process.exit(2);
 }
 
 async function replay(path) {
+  if (!existsSync(path)) refuse(`There is no file ${path}`);
   const { target: name, input } = load(path);
   const target = targetOf(name);
   await target.check(input);
@@ -48,14 +68,12 @@ async function replay(path) {
 }
 
 async function fuzz() {
-  const seed = values.seed === undefined ? Date.now() % 0x1_0000_0000 : readNumber('seed');
   const targets = values.target === undefined ? TARGETS : [targetOf(values.target)];
-  const milliseconds = (readNumber('minutes') * 60_000) / targets.length;
-  const runs = readNumber('runs');
+  const milliseconds = (minutes * 60_000) / targets.length;
   const folder = mkdtempSync(join(tmpdir(), 'bothways-fuzz-'));
   try {
     for (const target of targets) {
-      const until = values.runs === 'Infinity' ? Date.now() + milliseconds : Number.MAX_SAFE_INTEGER;
+      const until = runs === Infinity ? Date.now() + milliseconds : Number.MAX_SAFE_INTEGER;
       const task = { name: target.name, seed, runs: Math.min(runs, Number.MAX_SAFE_INTEGER), until };
       const problem = await new Watched(target, { ...task, stateFile: join(folder, target.name) }).ended;
       if (problem === undefined) continue;
@@ -74,8 +92,12 @@ async function fuzz() {
   }
 }
 
-function readNumber(option) {
-  const number = Number(values[option]);
-  if (!(number >= 0)) refuse(`--${option} is a number, not ${values[option]}`);
+function readNumber(option, isAllowed, allowed) {
+  const number = values[option].trim() === '' ? Number.NaN : Number(values[option]);
+  if (!isAllowed(number)) refuse(`--${option} must be ${allowed}, not ${values[option]}`);
   return number;
+}
+
+function isCount(number) {
+  return Number.isSafeInteger(number) && number > 0;
 }

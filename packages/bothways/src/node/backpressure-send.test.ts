@@ -149,7 +149,7 @@ describe('A connection whose peer does not read', () => {
     expect(socket.bufferedAmount).toBeLessThan(MIB + CHUNK.length + KIB);
     wire.resume();
     await take(wire, count);
-    expect(await wire.close()).toEqual({ code: 1013, reason: 'You do not read what is sent to you' });
+    expect(await wire.close()).toEqual({ code: 1013, reason: 'Too much waits to be sent to you' });
     wire.end();
     expect(await socket.closed).toMatchObject({
       code: 1013,
@@ -157,7 +157,7 @@ describe('A connection whose peer does not read', () => {
       initiator: 'local',
       error: { name: 'LimitError', code: 'ERR_BUFFER_FULL', limit: 'maxBufferedBytes', value: MIB },
     });
-    expect(await closes.next()).toEqual([1013, 'You do not read what is sent to you']);
+    expect(await closes.next()).toEqual([1013, 'Too much waits to be sent to you']);
     expect(server.connections.size).toBe(0);
   });
 

@@ -429,6 +429,7 @@ export class NodeConnection<State = unknown>
   onSocketEnd(): void {
     this.#readWhatIsHeld();
     this.#leave();
+    this.#sender.discardStreams();
     this.#sender.afterAll(() => this.#endSocket());
   }
 
@@ -466,9 +467,9 @@ export class NodeConnection<State = unknown>
       if (isLarge) this.#awaitDrain();
       return true;
     }
-    const text = `More than maxBufferedBytes, ${limit} bytes, wait for a peer that does not read`;
+    const text = `More than maxBufferedBytes, ${limit} bytes, wait to be sent`;
     const error = new LimitError('ERR_BUFFER_FULL', text, 'maxBufferedBytes', limit);
-    this.#core.fail(error, CloseCode.TRY_AGAIN_LATER, 'You do not read what is sent to you');
+    this.#core.fail(error, CloseCode.TRY_AGAIN_LATER, 'Too much waits to be sent to you');
     return false;
   }
 

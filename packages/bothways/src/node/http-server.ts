@@ -20,7 +20,8 @@ const MAX_STREAMS = 1000;
  */
 export class OwnServer {
   readonly http: Server | Http2SecureServer;
-  readonly #tls: ServeOptions['tls'];
+  /** As it is now. */
+  #tls: ServeOptions['tls'];
   readonly #http2: Http2Sessions | undefined;
   /** With TLS, every TCP connection: one that never ends its TLS handshake is known to nobody else. */
   readonly #sockets = new Set<Duplex>();
@@ -63,7 +64,10 @@ export class OwnServer {
    */
   setSecureContext(tls: NonNullable<ServeOptions['tls']>): void {
     if (this.#tls === undefined) throw new TypeError("The server was made without the option 'tls'");
-    (this.http as TlsServer).setSecureContext({ ...this.#tls, ...tls });
+    const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+    const next = { ...this.#tls, ...given };
+    (this.http as TlsServer).setSecureContext(next);
+    this.#tls = next;
   }
 
   /** Resolves when the server listens; rejects with Node's own error, such as `EADDRINUSE`. */

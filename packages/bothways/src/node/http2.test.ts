@@ -317,9 +317,13 @@ describe('connect() over HTTP/2', () => {
   });
 
   it('says that the session is gone, or never comes about', async () => {
-    const { session, url } = await startBeside();
+    const { session, url, port } = await startBeside();
     session.destroy();
     await expect(join(url, { http2: session })).rejects.toMatchObject({ code: 'ERR_CONNECT' });
+    const used = await openSession(port);
+    await join(url, { http2: used });
+    used.close();
+    await expect(join(url, { http2: used })).rejects.toMatchObject({ code: 'ERR_CONNECT' });
     const never = connectHttp2('http://127.0.0.1:1');
     never.on('error', () => {});
     await expect(join(url, { http2: never })).rejects.toMatchObject({ code: 'ERR_CONNECT' });
@@ -382,6 +386,8 @@ describe('setSecureContext()', () => {
       expect((await socket[Symbol.asyncIterator]().next()).value).toBe('still here');
     }
     expect(() => server.setSecureContext({ cert: 'none' })).toThrow(/PEM/);
+    // What is left out stays as it is, and not as it was at first.
+    server.setSecureContext({ minVersion: 'TLSv1.3', cert: undefined });
     expect((await join(server.url, { tls: { ca: renewed.cert } })).readyState).toBe(1);
   });
 

@@ -118,6 +118,8 @@ export class InflateContext {
     return new Promise((resolve) => {
       const done = (failure?: InflateFailure): void => {
         stream.off('data', onData).off('error', onError).off('end', done);
+        // Otherwise it would go on with what is left of the input. No other message will be read.
+        if (failure !== undefined) stream.close();
         resolve(failure);
       };
       const onData = (chunk: Buffer): void => {
@@ -190,6 +192,8 @@ class StreamedInflate implements InflateStream<Buffer> {
   #input: Buffer = NOTHING;
   #at = 0;
   #isLast = false;
+  /** Not a byte of it has come. */
+  #isEmpty = true;
   /** The last piece filled the output: there may be more, even without input. */
   #isFull = false;
   #ends = 0;
@@ -201,6 +205,7 @@ class StreamedInflate implements InflateStream<Buffer> {
   push(payload: Buffer): void {
     this.#input = payload;
     this.#at = 0;
+    if (payload.length > 0) this.#isEmpty = false;
   }
 
   end(): void {
@@ -221,6 +226,8 @@ class StreamedInflate implements InflateStream<Buffer> {
     }
     if (!this.#isLast) return undefined;
     this.#isLast = false;
+    // As of a message that comes whole: a compressor that is flushed twice has nothing to say the second time.
+    if (this.#isEmpty) return undefined;
     const end = endOf(this.#context.state);
     if (end === 'stream') this.#goOn();
     this.#context.endStream(this.#recent);

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { constants, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Inflated } from '../protocol/inflater.js';
+import { InflateContext } from './inflate-context.js';
 import { MessageInflater } from './message-inflater.js';
 import { ZlibState } from './zlib.js';
 import { hex, noise } from './test-wire.js';
@@ -120,6 +122,15 @@ describe.each([
     expect(await inflate(deflate(noise(100_000)), 99_999)).toBe('too-big');
   });
 
+  it('stops there: what is left of a large message is not inflated', async () => {
+    const context = new InflateContext(15, contextTakeover);
+    const { stream } = context.state;
+    expect(await context.inflateInPool(deflate(noise(LIMIT)), 1000)).toBe('too-big');
+    if (!contextTakeover) context.close();
+    if (!stream.closed) await once(stream, 'close');
+    expect(stream.bytesWritten).toBeLessThan(LIMIT / 2);
+  });
+
   it('allocates no more than the limit for what would be a thousand times as much', async () => {
     const { inflate } = open(contextTakeover);
     const bomb = deflate(Buffer.alloc(12 * LIMIT));
@@ -199,6 +210,7 @@ describe.each([
         expectBytes(streamAll(inflater, deflate(bytes), step), bytes);
       }
       expect(streamAll(inflater, hex('00'), step)).toEqual(Buffer.alloc(0));
+      expect(streamAll(inflater, hex(''), step)).toEqual(Buffer.alloc(0));
     });
 
     it.each([1, 1000])('goes on behind a deflate stream that ends, pushed %d bytes at a time', (step) => {

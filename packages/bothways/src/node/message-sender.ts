@@ -149,6 +149,18 @@ export class MessageSender implements FragmentSink {
     for (const task of tasks) task.cancel?.(this.#host.closedError);
   }
 
+  /** Drops what comes from a stream, and what was sent after it: the peer said nothing more will come of it. */
+  discardStreams(): void {
+    const at = this.#tasks.findIndex((task) => task instanceof OutgoingStream);
+    if (at === 0) this.discard();
+    else if (at > 0) {
+      for (const task of this.#tasks.splice(at)) {
+        this.#taskBytes -= task.size;
+        task.cancel?.(this.#host.closedError);
+      }
+    }
+  }
+
   /** Gives back what compression took. */
   close(): void {
     this.discard();

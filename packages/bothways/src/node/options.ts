@@ -96,7 +96,9 @@ const COUNT: Rule = [
 ];
 const BOOLEAN: Rule = [(value: unknown) => typeof value === 'boolean', 'true or false'];
 const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
-export const OBJECT: Rule = [(value: unknown) => typeof value === 'object' && value !== null, 'an object'];
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const OBJECT: Rule = [isObject, 'an object'];
 export const STRING: Rule = [
   (value: unknown) => typeof value === 'string' && value !== '',
   'a string that is not empty',
@@ -140,7 +142,7 @@ export const CONNECTION_RULES: Readonly<Record<keyof ConnectionOptions, Rule>> =
   idleTimeout: MILLISECONDS,
   closeTimeout: MILLISECONDS,
   compression: [
-    (value: unknown) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+    (value: unknown) => typeof value === 'boolean' || isObject(value),
     'true, false, or an object',
   ],
   handshakeTimeout: MILLISECONDS,
@@ -171,7 +173,11 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
     (value: unknown) => typeof value === 'string' && value.startsWith('/') && !/[?#\s]/.test(value),
     'a path that begins with "/" and has no query',
   ],
-  tls: OBJECT,
+  tls: [
+    (value: unknown) =>
+      isObject(value) && ['cert', 'pfx', 'SNICallback', 'pskCallback'].some((name) => name in value),
+    'an object with a certificate: `cert` and `key`, or `pfx`',
+  ],
   http2: BOOLEAN,
   protocols: [
     (value: unknown) =>

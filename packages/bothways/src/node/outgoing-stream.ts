@@ -44,8 +44,9 @@ export class OutgoingStream {
 
   /** Sends it; never rejects. */
   async run(): Promise<void> {
-    const iterator = iterate(this.#source);
+    let iterator: PieceIterator | undefined;
     try {
+      iterator = iterate(this.#source);
       for (let next = await this.#next(iterator); next.done !== true; next = await this.#next(iterator)) {
         await this.#send(this.#encode(next.value));
       }
@@ -57,7 +58,7 @@ export class OutgoingStream {
       const error = toError(thrown);
       this.#reject(error);
       if (this.#cancelled === undefined && this.#hasBegun) this.#sink.sendFailed(error);
-      await letGo(iterator);
+      void letGo(iterator);
     }
   }
 
@@ -109,14 +110,24 @@ interface PieceIterator {
   return?(): unknown;
 }
 
+/** @throws {TypeError} for what cannot be iterated; whatever the source throws. */
 function iterate(source: MessageSource): PieceIterator {
+  if (typeof source !== 'object' || source === null || !isIterable(source)) {
+    throw new TypeError(
+      'The source of a message must be an iterable or async iterable of strings or of bytes',
+    );
+  }
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }
 
+function isIterable(source: object): boolean {
+  return Symbol.asyncIterator in source || Symbol.iterator in source;
+}
+
 /** Tells the source that nothing more is wanted of it. What it says to that changes nothing. */
-async function letGo(iterator: PieceIterator): Promise<void> {
+async function letGo(iterator: PieceIterator | undefined): Promise<void> {
   try {
-    await iterator.return?.();
+    await iterator?.return?.();
   } catch {
     // The first error is the one that counts.
   }

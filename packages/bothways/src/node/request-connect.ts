@@ -22,6 +22,7 @@ export async function requestConnect(
     throw new HandshakeError('ERR_HTTP2', text);
   }
   onConnect();
+  if (!isThere(session)) throw notThere(new Error('it was closed'));
   const stream = session.request(toHeaders(fields), { endStream: false });
   try {
     const answer = await orCancelled(readAnswer(stream), cancel);
@@ -67,11 +68,10 @@ function settled(
     const onError = (error: Error): void => void (cause = error);
     const fail = (error: Error): void => {
       session.off('error', onError).off('close', onClose);
-      const text = `The HTTP/2 session is not there: ${error.message}`;
-      reject(new HandshakeError('ERR_CONNECT', text, { cause: error }));
+      reject(notThere(error));
     };
     const onClose = (): void => fail(cause);
-    if (session.destroyed || session.closed) {
+    if (!isThere(session)) {
       onClose();
       return;
     }
@@ -81,6 +81,15 @@ function settled(
       resolve();
     }, fail);
   });
+}
+
+/** Whether it takes requests. */
+function isThere(session: ClientHttp2Session): boolean {
+  return !session.destroyed && !session.closed;
+}
+
+function notThere(cause: Error): HandshakeError {
+  return new HandshakeError('ERR_CONNECT', `The HTTP/2 session is not there: ${cause.message}`, { cause });
 }
 
 function readAnswer(stream: ClientHttp2Stream): Promise<Answer> {

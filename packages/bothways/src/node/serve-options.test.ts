@@ -14,7 +14,8 @@ const WRONG: readonly (readonly [name: string, values: readonly unknown[], allow
   ['host', ['', 1, null], 'a string that is not empty'],
   ['server', [{}, null, 8080, 'http'], 'a server made by node:http, node:https or node:http2'],
   ['path', ['', 'live', '/a?b', '/a#b', '/a b', 1, null], 'a path that begins with "/" and has no query'],
-  ['tls', [true, 'cert', null], 'an object'],
+  ['tls', [true, 'cert', null, [], {}, { ca: 'cert' }], 'an object with a certificate'],
+  ['compression', [1, 'yes', null, []], 'true, false, or an object'],
   ['protocols', ['chat', [''], ['a b'], ['a,b'], [1], null], 'a list of tokens'],
   ['origins', ['https://example.com', true, {}, null], '"*", or a list of origins'],
   ['accept', [true, {}, null], 'a function'],
@@ -79,7 +80,7 @@ describe('The options of serve()', () => {
     expect(error.message).toMatch(/'port' and 'server'/);
   });
 
-  it.each([{ tls: {} }, { host: '127.0.0.1' }])('refuse %j without a port', async (options) => {
+  it.each([{ tls: { cert: 'cert' } }, { host: '127.0.0.1' }])('refuse %j without a port', async (options) => {
     const error = await refusalOf(options);
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toMatch(/'tls' and 'host' need the option 'port'/);

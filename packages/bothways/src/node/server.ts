@@ -85,7 +85,7 @@ export interface Server<State = unknown> extends AsyncDisposable {
 
   /**
    * Replaces the certificate of a server with a port of its own: connections that come from now on get the new one,
-   * and those that are open go on. What is left out stays as `serve` was given it.
+   * and those that are open go on. What is left out stays as it is.
    *
    * @throws {TypeError} when the server has no TLS of its own; Node's own error when certificate and key do not fit,
    * and then the old ones stay.

@@ -33,6 +33,12 @@ const broken = async function* (...first: string[]): AsyncGenerator<string> {
   throw new Error('The source is broken');
 };
 
+const lockedStream = (): ReadableStream<string> => {
+  const stream = new ReadableStream<string>();
+  stream.getReader();
+  return stream;
+};
+
 const endless = async function* (): AsyncGenerator<string> {
   yield 'a';
   await new Promise(() => {});
@@ -153,6 +159,61 @@ describe('sendStream', () => {
     const { socket } = await openWire();
     await expect(socket.sendStream([7 as unknown as string])).rejects.toThrow(TypeError);
     await expect(socket.sendStream(['a', Buffer.from('b')])).rejects.toThrow('mixed');
+  });
+
+  it.each([
+    ['a number', 42],
+    ['a string', 'text'],
+    ['nothing', undefined],
+    ['null', null],
+    ['an object that is not iterable', {}],
+    ['a stream that is read already', lockedStream()],
+  ])('refuses %s as a source, and goes on', async (_, source) => {
+    const { wire, socket } = await openWire();
+    await expect(socket.sendStream(source as never)).rejects.toThrow(TypeError);
+    socket.send('still open');
+    expect(await wire.text()).toBe('still open');
+  });
+
+  it('does not wait for a source that does not let go', async () => {
+    const { wire, socket } = await openWire();
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new Error('The source is broken')),
+        return: () => new Promise<never>(() => {}),
+      }),
+    };
+    await expect(socket.sendStream(source)).rejects.toThrow('The source is broken');
+    socket.send('still open');
+    expect(await wire.text()).toBe('still open');
+  });
+
+  it('ends with a connection that the peer ended without a Close frame, however long it may take to close', async () => {
+    const { wire, socket, server } = await openWire({ closeTimeout: 0 });
+    const outcomes = Promise.allSettled([
+      socket.sendStream(endless()),
+      socket.sendStream(['waits behind it']),
+    ]);
+    await wire.frame();
+    wire.end();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ reason: { code: 'ERR_CONNECTION_CLOSED', received: 1006 } });
+    }
+    expect(await socket.closed).toMatchObject({ code: 1006 });
+    expect(server.metrics().connections).toBe(0);
+  });
+
+  it('is dropped behind a large message that is still sent to a peer that ended', async () => {
+    const { wire, socket } = await openWire(
+      { compression: true },
+      { 'Sec-WebSocket-Extensions': 'permessage-deflate' },
+    );
+    socket.send(noise(100_000));
+    const outcome = socket.sendStream(endless()).catch((error: unknown) => error);
+    wire.end();
+    expect(await outcome).toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    expect((await wire.frame()).payload).toHaveLength(100_000);
+    await wire.ended;
   });
 
   it('fails when the connection ends, and lets go of the source', async () => {

@@ -121,6 +121,38 @@ describe('toDuplex', () => {
     expect(duplex).toMatchObject({ readableEnded: true, writableFinished: true, errored: null });
   });
 
+  it('tells who only writes, and waits for its source, that the connection is lost', async () => {
+    const { duplex, wire } = await joinDuplex();
+    const source = new PassThrough();
+    source.write('begun');
+    const piped = pipeline(source, duplex);
+    await wire.frame();
+    // Nobody reads it.
+    wire.write(serverFrame(0x82, noise(1000)));
+    wire.end();
+    await expect(piped).rejects.toBeInstanceOf(ConnectionClosedError);
+    expect(source.destroyed).toBe(true);
+  });
+
+  it('tells who only writes that the peer closes', async () => {
+    const { duplex, wire } = await joinDuplex();
+    wire.write(serverFrame(0x88, closePayload(1000)));
+    wire.end();
+    await once(duplex, 'close');
+    expect(duplex.writableFinished).toBe(true);
+    expect(duplex.errored).toBeNull();
+  });
+
+  it('keeps what came before the peer closed for who reads it later', async () => {
+    const { duplex, socket, wire } = await joinDuplex();
+    wire.write(serverFrame(0x82, noise(1000)));
+    wire.write(serverFrame(0x88, closePayload(1000)));
+    wire.end();
+    await socket.closed;
+    await once(duplex, 'finish');
+    expect(await buffer(duplex)).toEqual(noise(1000));
+  });
+
   it('is destroyed with a ConnectionClosedError when the connection is lost', async () => {
     const { duplex, wire } = await joinDuplex();
     duplex.resume();

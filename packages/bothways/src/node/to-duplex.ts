@@ -41,6 +41,7 @@ class ConnectionDuplex extends Duplex {
     super({ ...options, allowHalfOpen: false });
     this.#connection = connection;
     this.#messages = connection[Symbol.asyncIterator]();
+    this.#watch().catch((thrown: unknown) => this.destroy(toError(thrown)));
   }
 
   override _read(): void {
@@ -60,6 +61,17 @@ class ConnectionDuplex extends Duplex {
     callback(error);
   }
 
+  /** Tells of the end whoever only writes. Those who read learn of it behind the last message. */
+  async #watch(): Promise<void> {
+    const { wasClean } = await this.#connection.closed;
+    if (wasClean) {
+      this.end();
+      this.read(0);
+    } else if (this.readableFlowing === null) {
+      await this.#fail();
+    }
+  }
+
   /** The next message, or the end. */
   async #pull(): Promise<void> {
     for (;;) {
@@ -72,6 +84,8 @@ class ConnectionDuplex extends Duplex {
     const { wasClean } = await this.#connection.closed;
     if (!wasClean) await this.#fail();
     this.push(null);
+    // It ends as well where nobody reads, if nothing is left to be read.
+    this.read(0);
   }
 
   async #send(chunk: Data, encoding: BufferEncoding | undefined): Promise<void> {

@@ -64,13 +64,15 @@ describe('parseExtensions', () => {
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
   });
 
+  it.each([',foo,bar', 'foo,bar,', 'foo, ,\t,bar', ' , foo,bar , '])('skips empty elements: %j', (value) => {
+    expect(parseExtensions(value)).toEqual([offer('foo'), offer('bar')]);
+  });
+
   it.each([
     ['nothing', ''],
     ['white space', ' \t '],
     ['a comma', ','],
-    ['an empty element at the start', ',foo'],
-    ['an empty element at the end', 'foo,'],
-    ['an empty element in the middle', 'foo,,bar'],
+    ['only commas', ' , ,'],
     ['two names', 'foo bar'],
     ['a semicolon without a parameter', 'foo;'],
     ['an empty parameter', 'foo;;a'],
@@ -105,6 +107,8 @@ describe('parseExtensions', () => {
     const others = MAX_EXTENSION_ITEMS - 1;
     expect(parseExtensions(`a${',a'.repeat(others)}`)).toHaveLength(64);
     expect(parseExtensions(`a${',a'.repeat(others + 1)}`)).toBeUndefined();
+    expect(parseExtensions(`a${','.repeat(others)}`)).toHaveLength(1);
+    expect(parseExtensions(`a${','.repeat(others + 1)}`)).toBeUndefined();
     expect(parseExtensions(`a;b${';b'.repeat(others)}`)?.[0]?.parameters).toHaveLength(64);
     expect(parseExtensions(`a;b${';b'.repeat(others + 1)}`)).toBeUndefined();
   });

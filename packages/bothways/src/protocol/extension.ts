@@ -28,20 +28,24 @@ const BACKSLASH = 0x5c;
  *     extension = extension-token *( ";" extension-param )
  *     extension-param = token [ "=" (token | quoted-string) ]
  *
- * Spaces and tabs may stand between any two of these. Empty list elements, which no sender may generate (RFC
- * 9110 section 5.6.1.1), are refused.
+ * Spaces and tabs may stand between any two of these. Empty list elements, which no sender may generate, are skipped
+ * (RFC 9110 section 5.6.1.2).
  *
  * @returns the extensions in the order of the field, or `undefined` when the value is malformed.
  */
 export function parseExtensions(value: string): ExtensionOffer[] | undefined {
   const reader = new Reader(value);
   const offers: ExtensionOffer[] = [];
-  do {
-    const offer = readOffer(reader);
-    if (offer === undefined || offers.length === MAX_EXTENSION_ITEMS) return undefined;
-    offers.push(offer);
-  } while (reader.take(COMMA));
-  return reader.atEnd ? offers : undefined;
+  for (let elements = 1; ; elements++) {
+    if (!reader.atElementEnd) {
+      const offer = readOffer(reader);
+      if (offer === undefined) return undefined;
+      offers.push(offer);
+    }
+    if (!reader.take(COMMA)) break;
+    if (elements === MAX_EXTENSION_ITEMS) return undefined;
+  }
+  return reader.atEnd && offers.length > 0 ? offers : undefined;
 }
 
 /**
@@ -101,6 +105,11 @@ class Reader {
 
   get atEnd(): boolean {
     return this.#index === this.#text.length;
+  }
+
+  /** Whether a list element ends here. */
+  get atElementEnd(): boolean {
+    return this.atEnd || this.#text.charCodeAt(this.#index) === COMMA;
   }
 
   /** Steps over the character `code` if that comes next. */

@@ -77,6 +77,8 @@ describe('readConnectRequest', () => {
     ['without a path', without(':path'), 400],
     ['with a path that is none', having(':path', '*'), 400],
     ['with a space in the path', having(':path', '/a b'), 400],
+    ['without a scheme', without(':scheme'), 400],
+    ['with a scheme that is not of HTTP', having(':scheme', 'ftp'), 400],
     ['without a version', without('sec-websocket-version'), 400],
     ['with another version', having('sec-websocket-version', '8'), 400],
     ['with two origins', having('origin', 'http://a', 'http://b'), 400],

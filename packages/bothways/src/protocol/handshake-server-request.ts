@@ -124,10 +124,12 @@ export function readConnectRequest(head: RequestHead): HandshakeRequest | Refusa
   const fields = readHandshakeFields(rawHeaders);
   if (fields.malformed) return REFUSE.fieldValue;
   // RFC 9113 section 8.3.1: ":authority" is what Host was, and Host need not be sent beside it.
-  const { ':authority': authority = fields.host, ':path': path = '' } = pseudo;
+  const { ':authority': authority = fields.host, ':path': path = '', ':scheme': scheme = '' } = pseudo;
   if (authority === undefined || parseAuthority(authority) === undefined) return REFUSE.authority;
   if (fields.host !== undefined && fields.host !== authority) return REFUSE.authority;
   if (!path.startsWith('/') || !isWithoutSpace(path)) return REFUSE.path;
+  // RFC 8441 section 5: "https" for wss, "http" for ws. What a proxy in front has made of it is not known here.
+  if (scheme !== 'https' && scheme !== 'http') return REFUSE.scheme;
   if (fields.version !== '13') return REFUSE.connectVersion;
   const protocols = readProtocols(fields);
   if (protocols instanceof Refusal) return protocols;
@@ -198,6 +200,7 @@ const REFUSE = {
   }),
   authority: new Refusal(400, 'The request needs one authority: a host and, optionally, a port.'),
   path: new Refusal(400, 'The :path must begin with "/".'),
+  scheme: new Refusal(400, 'The :scheme must be "https" or "http".'),
   connectVersion: new Refusal(400, 'The sec-websocket-version header field must be 13, once.', {
     'Sec-WebSocket-Version': '13',
   }),
