@@ -349,7 +349,7 @@ describe('Sec-WebSocket-Protocol and Sec-WebSocket-Extensions', () => {
     expect(JSON.stringify(refusal)).not.toMatch(/chat|evil/);
   });
 
-  it.each([[['']], [['evil;']], [['evil', '']], [['evil; a="']], [['evil\0']], [['evil; b=<>']]])(
+  it.each([[['']], [['evil;']], [['evil', 'a b']], [['evil; a="']], [['evil\0']], [['evil; b=<>']]])(
     'the extensions %j are refused with 400 and not repeated',
     (values) => {
       const refusal = refused(having('Sec-WebSocket-Extensions', ...values));
@@ -357,6 +357,11 @@ describe('Sec-WebSocket-Protocol and Sec-WebSocket-Extensions', () => {
       expect(JSON.stringify(refusal)).not.toMatch(/evil/);
     },
   );
+
+  it('an empty field beside another one offers nothing', () => {
+    const request = accepted(having('Sec-WebSocket-Extensions', 'foo', ''));
+    expect(request.extensions.map(({ name }) => name)).toEqual(['foo']);
+  });
 
   it('extensions named like members of Object.prototype are offers like any other', () => {
     const request = accepted(having('Sec-WebSocket-Extensions', 'constructor, __proto__; toString=1'));
