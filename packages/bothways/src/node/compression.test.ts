@@ -408,15 +408,26 @@ describe('Where zlib cannot be driven', () => {
     vi.resetModules();
   });
 
-  it.each([PLAIN, TAKEOVER])('all is compressed in the thread pool: %j', async (options) => {
+  it('a server agrees to no compression, and a client offers none', async () => {
     vi.resetModules();
-    vi.doMock('./zlib.js', async (original) => ({ ...(await original<object>()), canDriveZlib: false }));
+    vi.doMock('./zlib.js', async (original) => ({
+      ...(await original<object>()),
+      canDriveZlib: () => false,
+    }));
     const { serve } = await import('./server.js');
-    const server = await serve({ port: 0, host: '127.0.0.1', ...options }, echo);
+    const { connect } = await import('./connect.js');
+    const server = await serve({ port: 0, host: '127.0.0.1', compression: true }, echo);
     const { socket, messages } = await wsJoin(server, { perMessageDeflate: { threshold: 0 } });
-    const sent = [...TEXTS, 'same', 'same', ...BYTES.map((bytes) => bytes.toString('latin1'))];
-    for (const message of sent) socket.send(message);
-    for (const message of sent) expect((await messages.next()) === message).toBe(true);
+    expect(socket.extensions).toBe('');
+    socket.send('as it is');
+    expect(await messages.next()).toBe('as it is');
+    const client = await connect(server.url, { compression: true });
+    expect(client.extensions).toBe('');
     await server.close({ timeout: 0 });
+
+    const peer = await wsServe({ perMessageDeflate: true });
+    const other = await connect(peer.url, { compression: true });
+    expect(other.extensions).toBe('');
+    other.terminate();
   });
 });

@@ -9,6 +9,7 @@ import {
 import { formatExtensions, type ExtensionOffer } from '../protocol/extension.js';
 import type { Role } from '../protocol/connection.js';
 import type { DeflateSettings } from './message-deflater.js';
+import { canDriveZlib } from './zlib.js';
 
 /** How messages are compressed by permessage-deflate (RFC 7692), if the peer agrees. */
 export interface CompressionOptions {
@@ -44,7 +45,7 @@ export type CompressionSettings = Required<{
 export function compressionSettingsOf(
   options: boolean | ServerCompressionOptions | undefined,
 ): CompressionSettings | undefined {
-  if (options === undefined || options === false) return undefined;
+  if (options === undefined || options === false || !canDriveZlib()) return undefined;
   const given = options === true ? {} : options;
   return {
     threshold: given.threshold ?? 1024,

@@ -15,6 +15,9 @@ const MAX_WINDOW = 1 << MAX_WINDOW_BITS;
 /** A deflate stream may end within a message (BFINAL) and another begin; this often it means nothing any more. */
 const MAX_ENDS = 16;
 
+/** In so many pieces the last window is kept, at most. */
+const MAX_RECENT = 64;
+
 /**
  * What the peer has taken off the end of a message, and a byte more (RFC 7692 section 7.2.2). A message is whole if it
  * ends where a block ends, and only then is exactly that byte left over.
@@ -62,15 +65,24 @@ export class InflateContext {
       const { stream } = this.#state;
       const before = stream.bytesWritten;
       const failure = await this.#pourInPool(payload.subarray(at));
+      // Closed meanwhile, or over the failure: there is nothing to go on with.
+      if (this.isClosed) {
+        this.#output.begin(0);
+        return failure ?? 'corrupt';
+      }
       at += stream.bytesWritten - before;
       outcome = failure ?? this.#settle(at === payload.length, ends);
     }
     return this.#finish(outcome, false);
   }
 
-  /** Begins a message that is inflated as it arrives; the next one comes after it. */
-  openStream(): InflateStream<Buffer> {
-    return new StreamedInflate(this);
+  /**
+   * Begins a message that is inflated as it arrives; the next one comes after it.
+   *
+   * @param onClose is called when nothing more of it is wanted.
+   */
+  openStream(onClose?: () => void): InflateStream<Buffer> {
+    return new StreamedInflate(this, onClose);
   }
 
   /** For a message that is inflated as it arrives. */
@@ -80,7 +92,7 @@ export class InflateContext {
 
   /** The same, of which a deflate stream has ended: another one may follow, and refer back to what came last. */
   restart(recent: readonly Buffer[]): void {
-    this.#state.stream.close();
+    this.#state.close();
     this.#history = lastWindow([this.#history ?? NOTHING, ...recent]);
     this.#state = createState(this.#windowBits, this.#history);
   }
@@ -90,13 +102,24 @@ export class InflateContext {
     if (this.#history !== undefined) this.#history = lastWindow([this.#history, ...recent]);
   }
 
-  /** The same, of which nothing more is wanted. */
-  closeStream(): void {
-    if (!this.#isKept) this.close();
+  /** Forgets the last message, if later ones may not refer to it. */
+  forget(): void {
+    if (this.#isKept) return;
+    if (this.#history === undefined) {
+      this.#state.reset();
+    } else {
+      this.#history = undefined;
+      this.#state.close();
+      this.#state = createState(this.#windowBits);
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#state.isClosed;
   }
 
   close(): void {
-    this.#state.stream.close();
+    this.#state.close();
   }
 
   /** Inflates `input` from `at` on, or what there is of it up to the end of a deflate stream. */
@@ -143,21 +166,19 @@ export class InflateContext {
   }
 
   #beginAnew(): void {
-    this.#state.stream.close();
+    this.#state.close();
     this.#history ??= NOTHING;
-    this.#state = createState(this.#windowBits, lastWindow([this.#history, this.#output.join()]));
+    this.#state = createState(this.#windowBits, this.#window);
+  }
+
+  /** What comes next may refer to this. */
+  get #window(): Buffer {
+    return lastWindow([this.#history!, this.#output.tail(MAX_WINDOW)]);
   }
 
   #finish(outcome: 'whole' | InflateFailure, isText: boolean): Inflated<Buffer> {
-    if (this.#isKept) {
-      if (this.#history !== undefined) this.#history = lastWindow([this.#history, this.#output.join()]);
-    } else if (this.#history !== undefined) {
-      this.#history = undefined;
-      this.#state.stream.close();
-      this.#state = createState(this.#windowBits);
-    } else {
-      this.#state.reset();
-    }
+    if (this.#isKept && this.#history !== undefined) this.#history = this.#window;
+    this.forget();
     const inflated = outcome !== 'whole' ? outcome : isText ? this.#output.lend() : this.#output.join();
     this.#output.begin(0);
     return inflated;
@@ -186,6 +207,7 @@ function createState(windowBits: number, dictionary?: Buffer): ZlibState {
 /** A message that is inflated as it arrives, on this thread. */
 class StreamedInflate implements InflateStream<Buffer> {
   readonly #context: InflateContext;
+  readonly #onClose: (() => void) | undefined;
   /** What came out of it last, a window at least, as long as the stream that it is in has not ended. */
   #recent: Buffer[] = [];
   #recentLength = 0;
@@ -198,8 +220,9 @@ class StreamedInflate implements InflateStream<Buffer> {
   #isFull = false;
   #ends = 0;
 
-  constructor(context: InflateContext) {
+  constructor(context: InflateContext, onClose: (() => void) | undefined) {
     this.#context = context;
+    this.#onClose = onClose;
   }
 
   push(payload: Buffer): void {
@@ -235,7 +258,8 @@ class StreamedInflate implements InflateStream<Buffer> {
   }
 
   close(): void {
-    this.#context.closeStream();
+    this.#context.forget();
+    this.#onClose?.();
   }
 
   /** A deflate stream ended, and another one may follow. */
@@ -254,6 +278,8 @@ class StreamedInflate implements InflateStream<Buffer> {
     while (this.#recentLength - this.#recent[0]!.length >= MAX_WINDOW) {
       this.#recentLength -= this.#recent.shift()!.length;
     }
+    // A peer may send byte by byte, and a Buffer for each would take a hundred times as much.
+    if (this.#recent.length > MAX_RECENT) this.#recent = [Buffer.concat(this.#recent)];
   }
 }
 

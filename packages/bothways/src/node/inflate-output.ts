@@ -47,6 +47,17 @@ export class InflateOutput {
     return this.#full.length === 0 ? Buffer.from(last) : Buffer.concat([...this.#full, last]);
   }
 
+  /** The end of it, at most `size` bytes. */
+  tail(size: number): Buffer {
+    const pieces: Buffer[] = [this.block.subarray(0, this.at)];
+    let length = this.at;
+    for (let index = this.#full.length - 1; index >= 0 && length < size; index--) {
+      pieces.unshift(this.#full[index]!);
+      length += this.#full[index]!.length;
+    }
+    return Buffer.concat(pieces).subarray(-size);
+  }
+
   /** All there is, in memory that is used again. */
   lend(): Buffer {
     return this.#full.length === 0 ? this.block.subarray(0, this.at) : this.join();

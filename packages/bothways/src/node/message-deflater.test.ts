@@ -1,6 +1,7 @@
-import { constants, inflateRawSync, createInflateRaw } from 'node:zlib';
+import { syncBuiltinESMExports } from 'node:module';
+import zlib, { constants, inflateRawSync, createInflateRaw } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MessageDeflater, deflatedBound } from './message-deflater.js';
 import { ZlibState } from './zlib.js';
 import { hex } from './test-wire.js';
@@ -124,5 +125,34 @@ describe('A deflater', () => {
       }
       deflater.close();
     }
+  });
+
+  it('has few states of zlib in the thread pool without context takeover, and gives them on', async () => {
+    const created = vi.spyOn(zlib, 'createDeflateRaw');
+    syncBuiltinESMExports();
+    const message = Buffer.alloc(50_000, 'large ');
+    try {
+      for (let round = 0; round < 2; round++) {
+        const deflaters = Array.from({ length: 40 }, () => new MessageDeflater(SETTINGS, false));
+        for (const deflated of await Promise.all(deflaters.map((each) => each.deflateWhole(message)))) {
+          expect(inflate(deflated).equals(message)).toBe(true);
+        }
+      }
+      expect(created.mock.calls.length).toBeLessThanOrEqual(8);
+    } finally {
+      created.mockRestore();
+      syncBuiltinESMExports();
+    }
+  });
+
+  it('closes the states that other settings need no more', async () => {
+    const closed = vi.spyOn(ZlibState.prototype, 'close');
+    const message = Buffer.alloc(50_000, 'large ');
+    for (let windowBits = 9; windowBits <= 15; windowBits++) {
+      for (const level of [1, 2])
+        await new MessageDeflater({ level, memLevel: 1, windowBits }, false).deflateWhole(message);
+    }
+    expect(closed.mock.calls.length).toBeGreaterThanOrEqual(6);
+    closed.mockRestore();
   });
 });

@@ -1,6 +1,7 @@
 import { constants, createDeflateRaw } from 'node:zlib';
 import { DEFLATE_TAIL } from '../protocol/deflate.js';
-import { ZlibState, canDriveZlib } from './zlib.js';
+import { ZlibState } from './zlib.js';
+import { Spares, inTurn } from './zlib-pool.js';
 
 /** Up to this size a message is compressed at once, and above it in the thread pool, bytes. */
 const DEFLATE_AT_ONCE = 16 * 1024;
@@ -43,7 +44,7 @@ export class MessageDeflater {
 
   /** Whether a message of this size is compressed at once. */
   isAtOnce(length: number): boolean {
-    return canDriveZlib && length <= DEFLATE_AT_ONCE;
+    return length <= DEFLATE_AT_ONCE;
   }
 
   /**
@@ -69,16 +70,21 @@ export class MessageDeflater {
   }
 
   /** Compresses a message in the thread pool; one at a time. */
-  async deflateInPool(message: Uint8Array): Promise<Buffer> {
-    const state = this.#contextTakeover ? this.#context : createState(this.#settings);
-    const deflated = await pour(state, message);
-    if (!this.#contextTakeover) state.stream.close();
-    return deflated.subarray(0, -DEFLATE_TAIL.length);
+  deflateInPool(message: Uint8Array): Promise<Buffer> {
+    if (this.#contextTakeover) return pour(this.#context, message);
+    return inTurn(async () => {
+      const kind = kindOf(this.#settings);
+      const state = spares.take(kind, () => createState(this.#settings));
+      const deflated = await pour(state, message);
+      state.reset();
+      spares.give(kind, state);
+      return deflated;
+    });
   }
 
   /** Gives the memory back. */
   close(): void {
-    this.#own?.stream.close();
+    this.#own?.close();
   }
 
   get #context(): ZlibState {
@@ -87,6 +93,7 @@ export class MessageDeflater {
   }
 }
 
+/** Compresses a message in the thread pool, without its tail. */
 function pour({ stream }: ZlibState, input: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -95,7 +102,7 @@ function pour({ stream }: ZlibState, input: Uint8Array): Promise<Buffer> {
     stream.write(input);
     stream.flush(constants.Z_SYNC_FLUSH, () => {
       stream.off('data', onData).off('error', reject);
-      resolve(Buffer.concat(chunks));
+      resolve(Buffer.concat(chunks).subarray(0, -DEFLATE_TAIL.length));
     });
   });
 }
@@ -106,15 +113,22 @@ function createState({ level, memLevel, windowBits }: DeflateSettings): ZlibStat
   return new ZlibState(createDeflateRaw({ level, memLevel, windowBits: Math.max(9, windowBits) }));
 }
 
-/** One for each of the settings that are in use: there cannot be more than 10 × 9 × 8. */
+/** One for each of the settings that are in use, of which there are no more than 10 × 9 × 8: it is used at once. */
 const shared = new Map<number, ZlibState>();
+/** What is used in the thread pool. */
+const spares = new Spares<ZlibState>();
 
 function sharedState(settings: DeflateSettings): ZlibState {
-  const key = (settings.level * 16 + settings.memLevel) * 16 + settings.windowBits;
-  let state = shared.get(key);
+  const kind = kindOf(settings);
+  let state = shared.get(kind);
   if (state === undefined) {
     state = createState(settings);
-    shared.set(key, state);
+    shared.set(kind, state);
   }
   return state;
+}
+
+/** Which settings these are, as one number. */
+function kindOf({ level, memLevel, windowBits }: DeflateSettings): number {
+  return (level * 16 + memLevel) * 16 + windowBits;
 }

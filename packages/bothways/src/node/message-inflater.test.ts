@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { constants, createDeflateRaw, deflateRawSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { syncBuiltinESMExports } from 'node:module';
+import zlib, { constants, createDeflateRaw, deflateRawSync } from 'node:zlib';
+import { describe, expect, it, vi } from 'vitest';
 import type { Inflated } from '../protocol/inflater.js';
 import { InflateContext } from './inflate-context.js';
 import { MessageInflater } from './message-inflater.js';
@@ -9,16 +10,11 @@ import { hex, noise } from './test-wire.js';
 
 const LIMIT = 1 << 20;
 
-afterEach(() => {
-  vi.doUnmock('./zlib.js');
-  vi.resetModules();
-});
-
 /** An inflater, and what it makes of messages, one after the other. */
-function open(contextTakeover: boolean, windowBits = 15, Inflater = MessageInflater) {
+function open(contextTakeover: boolean, windowBits = 15) {
   let resolve: (outcome: Inflated<Buffer>) => void;
   const host = { inflating: vi.fn<() => void>(), inflated: (outcome: Inflated<Buffer>) => resolve(outcome) };
-  const inflater = new Inflater(host, windowBits, contextTakeover);
+  const inflater = new MessageInflater(host, windowBits, contextTakeover);
   const inflate = async (payload: Uint8Array, limit = LIMIT, isText = false): Promise<Inflated<Buffer>> => {
     const outcome = inflater.inflate(Buffer.from(payload), limit, isText);
     if (outcome !== 'later') return typeof outcome === 'string' ? outcome : Buffer.from(outcome);
@@ -250,19 +246,6 @@ describe.each([
       stream.close();
     });
   });
-
-  it('does all of it in the thread pool where zlib cannot be driven', async () => {
-    vi.resetModules();
-    vi.doMock('./zlib.js', async (original) => ({ ...(await original<object>()), canDriveZlib: false }));
-    const { MessageInflater: Undriven } = await import('./message-inflater.js');
-    const { inflate, host, inflater } = open(contextTakeover, 15, Undriven);
-    expect(inflater.canStream).toBe(false);
-    expect(await inflate(deflate('small'))).toEqual(Buffer.from('small'));
-    expect(await inflate(final('last'))).toEqual(Buffer.from('last'));
-    expectBytes(await inflate(deflate(noise(30_000))), noise(30_000));
-    expect(host.inflating).toHaveBeenCalledTimes(3);
-    expect(await inflate(hex('ff'))).toBe('corrupt');
-  });
 });
 
 describe('An inflater without context takeover', () => {
@@ -287,6 +270,47 @@ describe('An inflater without context takeover', () => {
     let last = stream.pull();
     while (Buffer.isBuffer(last)) last = stream.pull();
     expect(last).toBe('corrupt');
+  });
+});
+
+describe('The thread pool', () => {
+  it('has few states of zlib for all that is inflated without context takeover, and gives them on', async () => {
+    const created = vi.spyOn(zlib, 'createInflateRaw');
+    syncBuiltinESMExports();
+    const bytes = noise(30_000);
+    const payload = deflate(bytes);
+    try {
+      for (let round = 0; round < 2; round++) {
+        const outcomes = await Promise.all(Array.from({ length: 40 }, () => open(false).inflate(payload)));
+        for (const outcome of outcomes) expectBytes(outcome, bytes);
+      }
+      expect(created.mock.calls.length).toBeLessThanOrEqual(8);
+    } finally {
+      created.mockRestore();
+      syncBuiltinESMExports();
+    }
+  });
+
+  it('gives on none that failed, and goes on', async () => {
+    const bytes = noise(30_000);
+    for (let round = 0; round < 10; round++) {
+      const outcomes = await Promise.all([
+        open(false).inflate(Buffer.alloc(20_000, 0xff)),
+        open(false).inflate(deflate(bytes), 1000),
+        open(false).inflate(deflate(bytes)),
+      ]);
+      expect(outcomes.slice(0, 2)).toEqual(['corrupt', 'too-big']);
+      expectBytes(outcomes[2]!, bytes);
+    }
+  });
+
+  it('may still be at it when the connection is gone', async () => {
+    for (const payload of [deflate(noise(200_000)), deflateRawSync(noise(200_000))]) {
+      const context = new InflateContext(15, true);
+      const outcome = context.inflateInPool(payload, LIMIT);
+      context.close();
+      expect(await outcome).toBe('corrupt');
+    }
   });
 });
 

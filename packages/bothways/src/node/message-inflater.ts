@@ -1,6 +1,6 @@
 import type { Inflated, Inflater, InflateStream } from '../protocol/inflater.js';
 import { INFLATE_AT_ONCE, InflateContext, MAX_WINDOW_BITS } from './inflate-context.js';
-import { canDriveZlib } from './zlib.js';
+import { Spares, inTurn } from './zlib-pool.js';
 
 /** What is told of a message that is inflated in the thread pool. */
 export interface InflateHost {
@@ -28,7 +28,7 @@ export class MessageInflater implements Inflater<Buffer> {
   inflate(payload: Buffer, limit: number, isText: boolean): Inflated<Buffer> | 'later' {
     // A compressor that is flushed twice has nothing to say the second time: not even the byte 00.
     if (payload.length === 0) return payload;
-    if (payload.length <= INFLATE_AT_ONCE && canDriveZlib) {
+    if (payload.length <= INFLATE_AT_ONCE) {
       return (this.#contextTakeover ? this.#context : sharedContext()).inflate(payload, limit, isText);
     }
     this.#host.inflating();
@@ -36,14 +36,11 @@ export class MessageInflater implements Inflater<Buffer> {
     return 'later';
   }
 
-  get canStream(): boolean {
-    return canDriveZlib;
-  }
-
   openStream(): InflateStream<Buffer> {
-    // Other connections go on meanwhile: without a context of its own it gets one for this message.
-    const context = this.#contextTakeover ? this.#context : new InflateContext(MAX_WINDOW_BITS, false);
-    return context.openStream();
+    if (this.#contextTakeover) return this.#context.openStream();
+    // Other connections go on meanwhile: it gets a context for this message.
+    const context = takeSpare();
+    return context.openStream(() => giveSpare(context));
   }
 
   /** Gives the memory back. */
@@ -57,13 +54,14 @@ export class MessageInflater implements Inflater<Buffer> {
   }
 
   async #inflateInPool(payload: Buffer, limit: number): Promise<void> {
-    if (this.#contextTakeover) {
-      this.#host.inflated(await this.#context.inflateInPool(payload, limit));
-      return;
-    }
-    const context = new InflateContext(MAX_WINDOW_BITS, false);
-    const outcome = await context.inflateInPool(payload, limit);
-    context.close();
+    const outcome = this.#contextTakeover
+      ? await this.#context.inflateInPool(payload, limit)
+      : await inTurn(async () => {
+          const context = takeSpare();
+          const inflated = await context.inflateInPool(payload, limit);
+          giveSpare(context);
+          return inflated;
+        });
     this.#host.inflated(outcome);
   }
 }
@@ -74,4 +72,14 @@ let shared: InflateContext | undefined;
 function sharedContext(): InflateContext {
   shared ??= new InflateContext(MAX_WINDOW_BITS, false);
   return shared;
+}
+
+const spares = new Spares<InflateContext>();
+
+function takeSpare(): InflateContext {
+  return spares.take(MAX_WINDOW_BITS, () => new InflateContext(MAX_WINDOW_BITS, false));
+}
+
+function giveSpare(context: InflateContext): void {
+  spares.give(MAX_WINDOW_BITS, context);
 }

@@ -51,6 +51,10 @@ export class ZlibState {
     Object.assign(handle, { onerror: onError });
   }
 
+  get isClosed(): boolean {
+    return this.stream.destroyed;
+  }
+
   /** Takes what it can of the input; `false` when the input is not what it must be. */
   write(
     input: Uint8Array,
@@ -61,6 +65,8 @@ export class ZlibState {
     outputEnd: number,
     flush: number = constants.Z_SYNC_FLUSH,
   ): boolean {
+    // Node would abort the process.
+    if (this.isClosed) throw new Error('A zlib state is used after it was closed');
     this.#isBroken = false;
     this.#isDriven = true;
     this.#handle.writeSync(
@@ -82,31 +88,46 @@ export class ZlibState {
   reset(): void {
     this.#handle.reset();
   }
+
+  /** Gives the memory back, when what is in the thread pool has come back. */
+  close(): void {
+    this.stream.close();
+  }
 }
 
 function ignoreError(): void {}
 
-/** Whether zlib can be driven directly in this version of Node. */
-export const canDriveZlib: boolean = tryZlib();
+let canDrive: boolean | undefined;
+
+/** Whether zlib can be driven directly in this version of Node: without that nothing is compressed. */
+export function canDriveZlib(): boolean {
+  return (canDrive ??= tryZlib());
+}
 
 function tryZlib(): boolean {
+  const streams = [createDeflateRaw(), createInflateRaw()] as const;
   try {
-    const deflate = new ZlibState(createDeflateRaw());
-    const inflate = new ZlibState(createInflateRaw());
-    const text = Buffer.from('bothways bothways');
-    const deflated = Buffer.alloc(64);
-    const inflated = Buffer.alloc(64);
-    for (let round = 0; round < 2; round++) {
-      deflate.write(text, 0, text.length, deflated, 0, deflated.length);
-      const end = deflated.length - deflate.free;
-      inflate.write(deflated, 0, end, inflated, 0, inflated.length);
-      if (deflate.unused !== 0 || inflate.unused !== 0) return false;
-      if (!inflated.subarray(0, inflated.length - inflate.free).equals(text)) return false;
-      deflate.reset();
-      inflate.reset();
-    }
-    return !inflate.write(Buffer.from('ff', 'hex'), 0, 1, inflated, 0, inflated.length);
+    return isRestored(new ZlibState(streams[0]), new ZlibState(streams[1]));
   } catch {
     return false;
+  } finally {
+    for (const stream of streams) stream.close();
   }
+}
+
+/** Whether a text comes back, twice, and rubbish is told. */
+function isRestored(deflate: ZlibState, inflate: ZlibState): boolean {
+  const text = Buffer.from('bothways bothways');
+  const deflated = Buffer.alloc(64);
+  const inflated = Buffer.alloc(64);
+  for (let round = 0; round < 2; round++) {
+    deflate.write(text, 0, text.length, deflated, 0, deflated.length);
+    const end = deflated.length - deflate.free;
+    inflate.write(deflated, 0, end, inflated, 0, inflated.length);
+    if (deflate.unused !== 0 || inflate.unused !== 0) return false;
+    if (!inflated.subarray(0, inflated.length - inflate.free).equals(text)) return false;
+    deflate.reset();
+    inflate.reset();
+  }
+  return !inflate.write(Buffer.from('ff', 'hex'), 0, 1, inflated, 0, inflated.length);
 }

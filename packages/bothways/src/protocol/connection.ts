@@ -88,8 +88,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   initiator: Initiator = 'network';
   /**
    * Whether the messages that begin from now on are streamed: handed over in pieces as they arrive. Nothing of
-   * them is kept, so `maxMessageSize` does not apply to them. Compressed ones come whole all the same if the
-   * inflater cannot stream.
+   * them is kept, so `maxMessageSize` does not apply to them.
    */
   streams = false;
   /** Why the connection was failed. */
@@ -107,6 +106,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   #inReceive = false;
   /** What a paused connection has not looked at yet. */
   #held: Bytes | undefined;
+  /** What became of a message that was inflated meanwhile. */
+  #inflated: Inflated<Bytes> | undefined;
   /** The beginning of a header or of a control frame that the last read cut. */
   #kept: Bytes | undefined;
 
@@ -196,9 +197,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   inflated(outcome: Inflated<Bytes>): void {
     if (this.#isDone) return;
     this.#mode &= ~INFLATING;
-    this.#inReceive = true;
-    this.#deliverInflated(outcome);
-    this.#inReceive = false;
+    this.#inflated = outcome;
     this.#receiveHeld();
   }
 
@@ -229,11 +228,12 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   #receiveHeld(): void {
     const held = this.#held;
     if (this.#mode !== READING || this.#inReceive) return;
-    if (this.#streamed !== undefined) {
-      this.#inReceive = true;
-      this.#handOver(this.#streamed);
-      this.#inReceive = false;
-    }
+    this.#inReceive = true;
+    if (this.#streamed !== undefined) this.#handOver(this.#streamed);
+    const inflated = this.#inflated;
+    this.#inflated = undefined;
+    if (inflated !== undefined) this.#deliverInflated(inflated);
+    this.#inReceive = false;
     if (this.#mode !== READING || held === undefined) return;
     this.#held = undefined;
     this.receive(held);
@@ -296,7 +296,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     if (this.#opcode === Opcode.TEXT || this.#opcode === Opcode.BINARY) {
       this.#isText = this.#opcode === Opcode.TEXT;
       this.#isCompressed = (first & RSV1) !== 0;
-      this.#isStreamed = this.streams && (!this.#isCompressed || this.#inflater!.canStream);
+      this.#isStreamed = this.streams;
     }
     if (offset + 2 > end) return 0;
 
@@ -587,6 +587,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   /** Nothing more will be read: lets go of what was kept for it. */
   #release(): void {
     this.#held = undefined;
+    this.#inflated = undefined;
     this.#kept = undefined;
     this.#partial = undefined;
     this.#streamed?.close();

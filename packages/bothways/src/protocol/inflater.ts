@@ -17,8 +17,6 @@ export interface Inflater<Bytes extends Uint8Array = Uint8Array> {
    */
   inflate(payload: Bytes, limit: number, isText: boolean): Inflated<Bytes> | 'later';
 
-  /** Whether `openStream` can be called. */
-  readonly canStream: boolean;
   /** Begins a message that is inflated as it arrives; the next one comes after it has been closed. */
   openStream(): InflateStream<Bytes>;
 }
