@@ -288,6 +288,20 @@ describe('publish', () => {
     for (const { messages } of clients) expect(await messages.take(texts.length)).toEqual(texts);
   });
 
+  it('copies bytes that are compressed later: they may be changed at once', async () => {
+    const { server, opened } = await startWatched(TAKEOVER);
+    const clients = [await joinWatched(server, TAKEOVER), await joinWatched(server, PLAIN)];
+    for (const socket of await opened.take(2)) socket.subscribe('news');
+    const bytes = noise(50_000);
+    server.publish('news', Buffer.alloc(200_000));
+    server.publish('news', bytes);
+    bytes.fill(0);
+    for (const { messages } of clients) {
+      await messages.next();
+      expect(noise(50_000).equals((await messages.next()) as Buffer)).toBe(true);
+    }
+  });
+
   it('sends the same compressed bytes to all without context takeover', async () => {
     const { server, opened } = await startWatched(PLAIN);
     const wires = [await Wire.upgraded(server.port, OFFER), await Wire.upgraded(server.port, OFFER)];

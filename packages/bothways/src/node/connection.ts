@@ -20,6 +20,7 @@ import { Inbox } from './inbox.js';
 import { MessageInflater, type InflateHost } from './message-inflater.js';
 import { MessageSender, type SenderHost } from './message-sender.js';
 import { MessageStreams } from './message-streams.js';
+import { release } from './outgoing-stream.js';
 import { nodePlatform } from './platform.js';
 import type { PublishedMessage } from './published-message.js';
 import { clearDeadline } from './timer-wheel.js';
@@ -180,14 +181,19 @@ export class NodeConnection<State = unknown>
   }
 
   async sendStream(source: MessageSource): Promise<void> {
-    if (!this.#isOpen) throw this.closedError;
-    await this.#sender.sendStream(source);
+    if (!this.#maySend(false)) {
+      void release(source);
+      throw this.closedError;
+    }
+    const done = this.#sender.sendStream(source);
+    if (!this.#isBelowHighWaterMark) this.#awaitDrain();
+    await done;
   }
 
   /** @internal Sends a message that others get as well. */
   sendPublished(message: PublishedMessage): void {
     const { length } = message.payload;
-    if (!this.#maySend(this.bufferedAmount + length > this.#owner.limits.highWaterMark)) return;
+    if (!this.#maySend(this.#sender.heldBytes + length > this.#owner.limits.highWaterMark)) return;
     this.#sender.publish(message);
     this.#idle?.touch();
   }
@@ -269,7 +275,10 @@ export class NodeConnection<State = unknown>
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     if (this.#streams !== undefined)
       throw new TypeError('The messages of this connection are read by streams()');
-    this.#inbox ??= new Inbox((inbox) => this.#onTaken(inbox));
+    if (this.#inbox === undefined) {
+      this.#inbox = new Inbox((inbox) => this.#onTaken(inbox));
+      if (this.#closeInfo !== undefined) this.#inbox.end();
+    }
     return this.#inbox;
   }
 
@@ -280,6 +289,7 @@ export class NodeConnection<State = unknown>
     this.#core.streams = true;
     for (const message of this.#inbox?.clear() ?? []) this.#putIntoStreams(streams, message);
     this.#inbox?.end();
+    if (this.#closeInfo !== undefined) streams.end(this.closedError);
     return streams;
   }
 
@@ -335,14 +345,15 @@ export class NodeConnection<State = unknown>
   }
 
   onPiece(piece: string | Buffer): void {
-    if (this.#isDiscarding) return;
+    this.#idle?.touch();
+    if (this.#isDiscarding) this.#streams!.breakOff(this.closedError);
     this.#streams!.put(piece);
     if (this.isStopped) this.#stopReading();
   }
 
   onPiecesEnd(isText: boolean): void {
     this.#idle?.touch();
-    if (this.#isDiscarding) return;
+    if (this.#isDiscarding) this.#streams!.breakOff(this.closedError);
     this.#streams!.endMessage(isText);
     if (this.isStopped) this.#stopReading();
   }
@@ -376,7 +387,7 @@ export class NodeConnection<State = unknown>
 
   /** A Close frame, behind what was sent before it; after a failure at once. */
   writeFrame(firstByte: number, payload: Uint8Array): void {
-    if (this.#core.failure !== undefined) this.#sender.discard();
+    if (this.#core.failure !== undefined) this.#sender.discardMessages();
     this.#sender.afterAll(() => this.#sender.batch.writeFrame(firstByte, payload));
   }
 
@@ -397,6 +408,8 @@ export class NodeConnection<State = unknown>
   }
 
   sendFailed(error: Error): void {
+    // A Close that waits behind what failed must be sent as well.
+    this.#sender.discardMessages();
     this.#core.fail(error, CloseCode.INTERNAL_ERROR, 'This end failed to send a message');
   }
 
@@ -404,7 +417,8 @@ export class NodeConnection<State = unknown>
     return this.#owner.limits.highWaterMark;
   }
 
-  awaitWritten(): void {
+  fragmentComes(): void {
+    this.#idle?.touch();
     this.#awaitDrain();
   }
 
@@ -462,7 +476,7 @@ export class NodeConnection<State = unknown>
   #maySend(isLarge: boolean): boolean {
     if (!this.#isOpen) return false;
     const limit = this.#owner.limits.maxBufferedBytes;
-    const waiting = this.#awaitsDrain ? this.bufferedAmount : 0;
+    const waiting = this.#awaitsDrain ? this.#sender.heldBytes : 0;
     if (waiting < limit) {
       if (isLarge) this.#awaitDrain();
       return true;
@@ -478,7 +492,7 @@ export class NodeConnection<State = unknown>
   }
 
   get #isBelowHighWaterMark(): boolean {
-    return this.bufferedAmount <= this.#owner.limits.highWaterMark;
+    return this.#sender.heldBytes <= this.#owner.limits.highWaterMark;
   }
 
   get #reader(): Inbox<string | Buffer> | MessageStreams | undefined {

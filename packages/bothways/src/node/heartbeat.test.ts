@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Arrivals, deferred, settled, turns } from './test-arrivals.js';
 import { join, joinWire, start, startWatched, wsJoin, type Socket } from './test-server.js';
@@ -242,6 +243,28 @@ describe('idleTimeout', () => {
       return [rounds, performance.now() - lastTalk > 950];
     });
     expect(await Promise.all(waits)).toEqual(ways.map(() => [12, true]));
+  });
+
+  it('waits while a message goes or comes piece by piece', async () => {
+    const { server, opened } = await startWatched({ idleTimeout: 300 });
+    const going = await Wire.upgraded(server.port);
+    const sender = await opened.next();
+    const coming = await Wire.upgraded(server.port);
+    const receiver = await opened.next();
+    receiver.streams();
+    const begun = performance.now();
+    const sent = sender.sendStream(
+      (async function* () {
+        while (performance.now() - begun < 900) yield await setTimeout(50, 'piece');
+      })(),
+    );
+    coming.write(clientFrame(0x01, 'piece'));
+    for (let piece = await going.frame(); !piece.fin; piece = await going.frame()) {
+      expect(piece.opcode).not.toBe(8);
+      coming.write(clientFrame(0x00, 'piece'));
+    }
+    await sent;
+    expect([sender.readyState, receiver.readyState]).toEqual([1, 1]);
   });
 
   it('is none by default', async () => {

@@ -1,5 +1,5 @@
 /** What a waiting message counts beside its content, bytes: empty messages are not free. */
-const OVERHEAD = 32;
+export const MESSAGE_OVERHEAD = 32;
 
 interface Reader<Item> {
   resolve(result: IteratorResult<Item, undefined>): void;
@@ -36,7 +36,7 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
       return;
     }
     this.#items.push(item);
-    this.bytes += item.length + OVERHEAD;
+    this.bytes += item.length + MESSAGE_OVERHEAD;
   }
 
   /** There will be no more; what waits can still be taken, and then comes the error if there is one. */
@@ -84,7 +84,7 @@ export class Inbox<Item extends string | Uint8Array> implements AsyncIterableIte
 
   #take(): Item {
     const item = this.#items[this.#next++]!;
-    this.bytes -= item.length + OVERHEAD;
+    this.bytes -= item.length + MESSAGE_OVERHEAD;
     if (this.#next === this.#items.length) {
       this.#items = [];
       this.#next = 0;

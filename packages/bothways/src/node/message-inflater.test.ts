@@ -300,7 +300,7 @@ describe('The thread pool', () => {
         open(false).inflate(deflate(bytes)),
       ]);
       expect(outcomes.slice(0, 2)).toEqual(['corrupt', 'too-big']);
-      expectBytes(outcomes[2]!, bytes);
+      expectBytes(outcomes[2], bytes);
     }
   });
 

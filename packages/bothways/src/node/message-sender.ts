@@ -5,6 +5,7 @@ import { FIN, Opcode, RSV1 } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
 import { toError } from './handlers.js';
 import { MessageDeflater } from './message-deflater.js';
+import { MESSAGE_OVERHEAD } from './inbox.js';
 import { OutgoingStream, type FragmentSink } from './outgoing-stream.js';
 import type { PublishedMessage } from './published-message.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT, WriteBatch } from './write-batch.js';
@@ -26,8 +27,10 @@ const NONE: never[] = [];
 interface Task {
   /** What it counts until then, bytes. */
   readonly size: number;
+  /** Whether it is no message, and is done even where the messages before it never will be; at once, then. */
+  readonly isControl?: boolean;
   run(): void | Promise<void>;
-  /** The connection is gone before it was done. */
+  /** It will not be done. */
   cancel?(error: Error): void;
 }
 
@@ -36,8 +39,8 @@ export interface SenderHost {
   readonly highWaterMark: number;
   /** Why nothing more can be sent. */
   readonly closedError: Error;
-  /** Makes the connection call `onWritten` when something was written. */
-  awaitWritten(): void;
+  /** A fragment will be sent: makes the connection call `onWritten` when something was written. */
+  fragmentComes(): void;
   /** A message could not be sent, and what was sent of it cannot be taken back. */
   sendFailed(error: Error): void;
 }
@@ -74,6 +77,11 @@ export class MessageSender implements FragmentSink {
   /** Bytes that were sent and that the operating system has not taken. */
   get bufferedAmount(): number {
     return this.batch.length + this.#socket.writableLength + this.#taskBytes;
+  }
+
+  /** The same, and what it takes to keep it: messages that wait are not free, even empty ones. */
+  get heldBytes(): number {
+    return this.bufferedAmount + this.#tasks.length * MESSAGE_OVERHEAD;
   }
 
   /** A text message. */
@@ -128,7 +136,7 @@ export class MessageSender implements FragmentSink {
   /** Does something when all that was sent before is in the batch; at once if it is. */
   afterAll(run: () => void): void {
     if (this.#tasks.length === 0) run();
-    else this.#enqueue({ size: 0, run });
+    else this.#enqueue({ size: 0, isControl: true, run });
   }
 
   /** The operating system has taken something. */
@@ -139,49 +147,50 @@ export class MessageSender implements FragmentSink {
     goOn();
   }
 
-  /** Drops what waits: the connection is gone, or failed. */
-  discard(): void {
-    const tasks = this.#tasks;
-    this.#tasks = NONE;
-    this.#taskBytes = 0;
-    this.#onBelow?.();
-    this.#onBelow = undefined;
-    for (const task of tasks) task.cancel?.(this.#host.closedError);
+  /** Drops the messages that wait: what was to be done after them is done now. */
+  discardMessages(): void {
+    for (const task of this.#takeAll()) {
+      if (task.isControl === true) void task.run();
+      else task.cancel?.(this.#host.closedError);
+    }
   }
 
   /** Drops what comes from a stream, and what was sent after it: the peer said nothing more will come of it. */
   discardStreams(): void {
     const at = this.#tasks.findIndex((task) => task instanceof OutgoingStream);
-    if (at === 0) this.discard();
-    else if (at > 0) {
-      for (const task of this.#tasks.splice(at)) {
+    if (at === 0) this.discardMessages();
+    if (at <= 0) return;
+    for (const task of this.#tasks.splice(at)) {
+      if (task.isControl === true) {
+        this.#tasks.push(task);
+      } else {
         this.#taskBytes -= task.size;
         task.cancel?.(this.#host.closedError);
       }
     }
   }
 
-  /** Gives back what compression took. */
+  /** The connection is gone: drops what waits, and gives back what compression took. */
   close(): void {
-    this.discard();
+    for (const task of this.#takeAll()) task.cancel?.(this.#host.closedError);
     this.#deflater?.close();
   }
 
   // What a stream asks (FragmentSink).
 
-  async sendFragment(opcode: number, payload: Uint8Array): Promise<void> {
+  encodeFragment(payload: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const deflater = this.#deflater;
+    if (deflater === undefined) return payload;
+    const deflated = deflater.deflateWhole(payload);
+    return Buffer.isBuffer(deflated) ? withTail(deflated) : deflated.then(withTail);
+  }
+
+  async sendFragment(opcode: number, encoded: Uint8Array): Promise<void> {
     // A large payload goes to the socket at once: whoever waits for it must be known before.
-    this.#host.awaitWritten();
-    if (deflater === undefined) {
-      this.batch.writeFrame(opcode, payload);
-    } else {
-      // Between fragments the tail stays: it is the end of the last one that has none (RFC 7692 section 7.2.1).
-      const deflated = Buffer.concat([await deflater.deflateWhole(payload), TAIL]);
-      this.batch.writeFrame(opcode === Opcode.CONTINUATION ? opcode : opcode | RSV1, deflated);
-    }
-    if (!this.isAbove) return;
-    await new Promise<void>((resolve) => (this.#onBelow = resolve));
+    this.#host.fragmentComes();
+    const isCompressed = this.#deflater !== undefined && opcode !== Opcode.CONTINUATION;
+    this.batch.writeFrame(isCompressed ? opcode | RSV1 : opcode, encoded);
+    if (this.isAbove) await new Promise<void>((resolve) => (this.#onBelow = resolve));
   }
 
   endFragments(): void {
@@ -223,7 +232,8 @@ export class MessageSender implements FragmentSink {
   async #work(tasks: Task[]): Promise<void> {
     try {
       for (let task = tasks[0]; task !== undefined; task = tasks[0]) {
-        await task.run();
+        const done = task.run();
+        if (done !== undefined) await done;
         if (tasks !== this.#tasks) return;
         tasks.shift();
         this.#taskBytes -= task.size;
@@ -232,4 +242,18 @@ export class MessageSender implements FragmentSink {
       this.#host.sendFailed(toError(thrown));
     }
   }
+
+  #takeAll(): Task[] {
+    const tasks = this.#tasks;
+    this.#tasks = NONE;
+    this.#taskBytes = 0;
+    this.#onBelow?.();
+    this.#onBelow = undefined;
+    return tasks;
+  }
+}
+
+/** Between fragments the tail stays: it is the end of the last one that has none (RFC 7692 section 7.2.1). */
+function withTail(deflated: Buffer): Buffer {
+  return Buffer.concat([deflated, TAIL]);
 }

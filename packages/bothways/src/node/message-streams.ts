@@ -1,8 +1,5 @@
 import type { MessageStream } from '../protocol/contract.js';
-import { Inbox } from './inbox.js';
-
-/** What a message counts that nobody has asked for, bytes: empty messages are not free. */
-const OVERHEAD = 32;
+import { Inbox, MESSAGE_OVERHEAD } from './inbox.js';
 
 /** Messages that are read while they arrive, one after the other. It is bounded by its owner, as an inbox is. */
 export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffer>> {
@@ -19,6 +16,8 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffe
   #given: IncomingStream | undefined;
   #waiting: IncomingStream[] = [];
   #readers: ((result: IteratorResult<IncomingStream, undefined>) => void)[] = [];
+  /** The message that arrives was broken off: the rest of it is dropped. */
+  #isBrokenOff = false;
   #isEnded = false;
 
   /** @param onTaken is called after a reader took a piece, or does not want the rest of a message. */
@@ -28,14 +27,26 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffe
 
   /** The next piece of the message that arrives. */
   put(piece: string | Buffer): void {
+    if (this.#isBrokenOff) return;
     this.#arriving ??= this.#begin(typeof piece === 'string');
     this.#arriving.put(piece);
   }
 
   /** The message that arrives is complete; without a piece it is empty. */
   endMessage(isText: boolean): void {
+    if (this.#isBrokenOff) {
+      this.#isBrokenOff = false;
+      return;
+    }
     this.#arriving ??= this.#begin(isText);
     this.#arriving.end(undefined);
+    this.#arriving = undefined;
+  }
+
+  /** The message that arrives, of which the next piece is there or the end, is not taken any further. */
+  breakOff(error: Error): void {
+    this.#isBrokenOff = true;
+    this.#arriving?.end(error);
     this.#arriving = undefined;
   }
 
@@ -52,7 +63,7 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffe
     this.#given?.discard();
     const message = this.#waiting.shift();
     if (message !== undefined) {
-      this.bytes -= OVERHEAD;
+      this.bytes -= MESSAGE_OVERHEAD;
       this.#given = message;
       return Promise.resolve({ value: message, done: false });
     }
@@ -82,7 +93,7 @@ export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffe
     const reader = this.#readers.shift();
     if (reader === undefined) {
       this.#waiting.push(message);
-      this.bytes += OVERHEAD;
+      this.bytes += MESSAGE_OVERHEAD;
     } else {
       this.#given = message;
       reader({ value: message, done: false });

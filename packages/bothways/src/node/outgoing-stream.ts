@@ -1,12 +1,15 @@
 import type { Data, MessageSource } from '../protocol/contract.js';
 import { Opcode } from '../protocol/frame.js';
 import { toError } from './handlers.js';
+import { MESSAGE_OVERHEAD } from './inbox.js';
 import { toBytes } from './to-bytes.js';
 
 /** Where the fragments of a message go. */
 export interface FragmentSink {
+  /** What a piece of the message becomes as the payload of a fragment. */
+  encodeFragment(payload: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** Sends a fragment; resolves when the next one may come. */
-  sendFragment(firstByte: number, payload: Uint8Array): Promise<void>;
+  sendFragment(opcode: number, encoded: Uint8Array): Promise<void>;
   /** Ends the message whose fragments were sent. */
   endFragments(): void;
   /** Sends a whole message without content. */
@@ -14,6 +17,9 @@ export interface FragmentSink {
   /** A message has begun that can never be completed. */
   sendFailed(error: Error): void;
 }
+
+/** After so much of a message the event loop gets its turn, bytes: a source may always have the next piece ready. */
+const TURN = 64 * 1024;
 
 /** One message that is sent piece by piece, as its source yields them. */
 export class OutgoingStream {
@@ -26,7 +32,10 @@ export class OutgoingStream {
   #resolve!: () => void;
   #reject!: (error: Error) => void;
   #isText: boolean | undefined;
+  #isRunning = false;
+  /** Whether a fragment of it may have been sent. */
   #hasBegun = false;
+  #sinceTurn = 0;
   /** The first half of a surrogate pair that the source has cut. */
   #half = '';
   #cancelled: Error | undefined;
@@ -45,12 +54,14 @@ export class OutgoingStream {
   /** Sends it; never rejects. */
   async run(): Promise<void> {
     let iterator: PieceIterator | undefined;
+    this.#isRunning = true;
     try {
       iterator = iterate(this.#source);
       for (let next = await this.#next(iterator); next.done !== true; next = await this.#next(iterator)) {
         await this.#send(this.#encode(next.value));
       }
       if (this.#half !== '') await this.#send(Buffer.from(this.#half));
+      this.#checkCancelled();
       if (this.#hasBegun) this.#sink.endFragments();
       else this.#sink.sendEmpty(this.#opcode);
       this.#resolve();
@@ -62,11 +73,12 @@ export class OutgoingStream {
     }
   }
 
-  /** The connection is gone. */
+  /** It will not be sent, or not to the end. */
   cancel(error: Error): void {
     this.#cancelled = error;
     this.#reject(error);
-    this.#interrupt?.(error);
+    if (this.#isRunning) this.#interrupt?.(error);
+    else void release(this.#source);
   }
 
   get #opcode(): number {
@@ -75,7 +87,7 @@ export class OutgoingStream {
 
   #next(iterator: PieceIterator): Promise<IteratorResult<Data>> {
     return new Promise((resolve, reject) => {
-      if (this.#cancelled !== undefined) throw this.#cancelled;
+      this.#checkCancelled();
       this.#interrupt = reject;
       Promise.resolve(iterator.next()).then(resolve, reject);
     });
@@ -85,7 +97,17 @@ export class OutgoingStream {
     if (payload.length === 0) return;
     const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#opcode;
     this.#hasBegun = true;
-    await this.#sink.sendFragment(opcode, payload);
+    const encoded = await this.#sink.encodeFragment(payload);
+    this.#checkCancelled();
+    await this.#sink.sendFragment(opcode, encoded);
+    this.#sinceTurn += payload.length + MESSAGE_OVERHEAD;
+    if (this.#sinceTurn < TURN) return;
+    this.#sinceTurn = 0;
+    await new Promise(setImmediate);
+  }
+
+  #checkCancelled(): void {
+    if (this.#cancelled !== undefined) throw this.#cancelled;
   }
 
   #encode(piece: Data): Uint8Array {
@@ -130,5 +152,24 @@ async function letGo(iterator: PieceIterator | undefined): Promise<void> {
     await iterator?.return?.();
   } catch {
     // The first error is the one that counts.
+  }
+}
+
+/** What a source may have to be told: a stream of Node, one of the web, or a generator. */
+interface Releasable {
+  destroy?(): unknown;
+  cancel?(): unknown;
+  return?(): unknown;
+}
+
+/** Tells a source that was asked for nothing that nothing is wanted of it. */
+export async function release(source: MessageSource): Promise<void> {
+  const releasable = (source ?? {}) as Releasable;
+  try {
+    if (releasable.destroy !== undefined) releasable.destroy();
+    else if (releasable.cancel === undefined) releasable.return?.();
+    else await releasable.cancel();
+  } catch {
+    // Nothing was lost with it.
   }
 }

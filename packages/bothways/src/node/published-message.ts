@@ -2,6 +2,7 @@ import type { Data } from '../protocol/contract.js';
 import { FIN, Opcode, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
 import type { MessageDeflater } from './message-deflater.js';
 import { toBytes } from './to-bytes.js';
+import { COPY_LIMIT } from './write-batch.js';
 
 /** One message as a frame for all to whom a server publishes it: encoded once, and compressed once. */
 export class PublishedMessage {
@@ -11,9 +12,12 @@ export class PublishedMessage {
   /** By window bits. */
   #deflated: (Buffer | Promise<Buffer>)[] | undefined;
 
-  constructor(data: Data) {
-    this.firstByte = FIN | (typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY);
-    this.payload = toBytes(data);
+  /** @param takesLong whether it may be compressed when the call that publishes it has returned. */
+  constructor(data: Data, takesLong: boolean) {
+    const bytes = toBytes(data);
+    const isText = typeof data === 'string';
+    this.firstByte = FIN | (isText ? Opcode.TEXT : Opcode.BINARY);
+    this.payload = takesLong && !isText && bytes.length > COPY_LIMIT ? new Uint8Array(bytes) : bytes;
   }
 
   /** The frame as it is for those without compression. */

@@ -188,7 +188,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   }
 
   publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
-    const message = new PublishedMessage(data);
+    const message = new PublishedMessage(data, this.#compression !== undefined);
     for (const subscriber of this.#topics.of(topic)) {
       if (subscriber !== options.except) subscriber.sendPublished(message);
     }

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Data, MessageStream } from '../protocol/contract.js';
-import { Arrivals, deferred, settled, until } from './test-arrivals.js';
+import { MessageDeflater } from './message-deflater.js';
+import { Arrivals, deferred, repeatWhile, settled, until } from './test-arrivals.js';
 import { join, joinWatched, start, startWatched, type Socket } from './test-server.js';
 import { Wire, clientFrame, closePayload, noise } from './test-wire.js';
 
@@ -243,6 +244,98 @@ describe('sendStream', () => {
     await expect(socket.sendStream(['too late'])).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
   });
 
+  it('tells the peer in a Close frame when the source fails after close', async () => {
+    const { wire, socket } = await openWire();
+    const gate = deferred();
+    const outcome = socket
+      .sendStream(
+        (async function* () {
+          yield 'begun';
+          await gate.promise;
+        })(),
+      )
+      .catch((error: unknown) => error);
+    await wire.frame();
+    socket.close(1000, 'bye');
+    gate.reject(new Error('The source is broken'));
+    expect(await outcome).toMatchObject({ message: 'The source is broken' });
+    expect(await wire.close()).toEqual({ code: 1000, reason: 'bye' });
+    await wire.ended;
+  });
+
+  it('answers the Close of a peer to whom a message cannot be compressed', async () => {
+    const { wire, socket } = await openWire(
+      { compression: true },
+      { 'Sec-WebSocket-Extensions': 'permessage-deflate' },
+    );
+    const gate = deferred<Buffer>();
+    const deflating = vi.spyOn(MessageDeflater.prototype, 'deflateInPool').mockReturnValueOnce(gate.promise);
+    socket.send(noise(100_000));
+    deflating.mockRestore();
+    socket.send('after it');
+    wire.write(clientFrame(0x88, closePayload(1000)));
+    await until(() => socket.readyState !== 1);
+    gate.reject(new Error('zlib is broken'));
+    expect(await wire.frame()).toMatchObject({ opcode: 8, payload: closePayload(1000) });
+    await wire.ended;
+  });
+
+  it('releases a source that it never began with', async () => {
+    const { wire, socket } = await openWire();
+    const isEnded: string[] = [];
+    const stream = new Readable({ read() {}, destroy: (_, done) => (isEnded.push('Node'), done(null)) });
+    const web = new ReadableStream<string>({ cancel: () => void isEnded.push('web') });
+    const generator = { next: () => ({ done: true, value: '' }), return: () => isEnded.push('generator') };
+    const own = { [Symbol.iterator]: () => generator, ...generator } as unknown as Iterable<string>;
+    const outcomes = Promise.allSettled(
+      [endless(), stream, web, ['x']].map((each) => socket.sendStream(each)),
+    );
+    await wire.frame();
+    wire.reset();
+    expect((await outcomes).map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'));
+    await until(() => isEnded.length === 2);
+    await expect(socket.sendStream(own)).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    await expect(socket.sendStream(lockedStream())).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    await expect(socket.sendStream(null as never)).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    expect(isEnded).toEqual(['Node', 'web', 'generator']);
+  });
+
+  it.each<[string, (socket: Socket) => unknown]>([
+    ['empty messages', (socket) => socket.send('')],
+    ['streams', (socket) => socket.sendStream(['']).catch(() => {})],
+  ])('is not waited for by any number of %s', async (_, add) => {
+    const { wire, socket } = await openWire({ highWaterMark: 1000, maxBufferedBytes: 10_000 });
+    const outcome = socket.sendStream(endless()).catch((error: unknown) => error);
+    await wire.frame();
+    expect(
+      repeatWhile(
+        () => socket.readyState === 1,
+        () => add(socket),
+      ),
+    ).toBeLessThan(400);
+    expect(await outcome).toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    expect(await wire.close()).toMatchObject({ code: 1013 });
+    wire.end();
+    expect((await socket.closed).error).toMatchObject({ code: 'ERR_BUFFER_FULL' });
+  });
+
+  it('lets others have their turn, even if the source always has more', async () => {
+    const { wire, socket } = await openWire();
+    wire.stream.resume();
+    let yielded = 0;
+    const outcome = socket
+      .sendStream(
+        (function* () {
+          // Not for ever: nothing else could end the test.
+          for (; yielded < 1e6; yielded++) yield 'a';
+        })(),
+      )
+      .catch((error: unknown) => error);
+    setImmediate(() => socket.terminate());
+    expect(await outcome).toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    expect(yielded).toBeLessThan(1e5);
+  });
+
   it('does not keep a connection from closing: what the peer closes ends it', async () => {
     const { wire, socket } = await openWire({ closeTimeout: 200 });
     const outcome = socket.sendStream(endless()).catch((error: unknown) => error);
@@ -413,6 +506,38 @@ describe('streams', () => {
     wire.write(clientFrame(0x80, noise(200_000)));
     wire.write(clientFrame(0x88, closePayload(1000)));
     await wire.ended;
+  });
+
+  it('never join what is left of a message that was discarded to the next one', async () => {
+    const pings = new Arrivals<void>();
+    const { server, opened } = await startWatched({ highWaterMark: 1000 }, { ping: () => pings.push() });
+    const wire = await Wire.upgraded(server.port);
+    const socket = await opened.next();
+    const streams = socket.streams();
+    wire.write(clientFrame(0x02, noise(4000)));
+    socket.close();
+    await wire.frame();
+    wire.write(
+      Buffer.concat([clientFrame(0x00, noise(4000)), clientFrame(0x00, noise(4000)), clientFrame(0x89)]),
+    );
+    await pings.next();
+    const { value: first } = await streams.next();
+    await expect(readAll(first)).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    const next = streams.next();
+    wire.write(Buffer.concat([clientFrame(0x80, 'the rest'), clientFrame(0x81, 'next')]));
+    expect(await readAll((await next).value)).toBe('next');
+  });
+
+  it('end at once on a connection that is gone, as iterating it does', async () => {
+    for (const ask of [
+      (socket: Socket) => socket.streams(),
+      (socket: Socket) => socket[Symbol.asyncIterator](),
+    ]) {
+      const { wire, socket } = await openWire();
+      wire.reset();
+      await socket.closed;
+      expect(await ask(socket).next()).toEqual({ value: undefined, done: true });
+    }
   });
 
   it('fails a text that is not UTF-8 with 1007', async () => {

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { ConnectionClosedError } from '../protocol/errors.js';
 import { flood, join, joinWire, start, startWatched } from './test-server.js';
 import { settled, turns } from './test-arrivals.js';
-import { closePayload, noise, serverFrame } from './test-wire.js';
+import { Wire, closePayload, noise, serverFrame } from './test-wire.js';
 import { toDuplex, type ToDuplexOptions } from './to-duplex.js';
 
 /** A stream whose server sends every message back. */
@@ -48,6 +48,28 @@ describe('toDuplex', () => {
     for (const message of ['a', '', Buffer.of(1), Buffer.alloc(0), 'é']) duplex.write(message);
     duplex.end();
     expect(await duplex.toArray()).toEqual(['a', '', Buffer.of(1), Buffer.alloc(0), 'é']);
+  });
+
+  it('takes bytes of any size: they may be changed when the write is done', async () => {
+    const { server, opened } = await startWatched();
+    const wire = await Wire.upgraded(server.port);
+    wire.pause();
+    const duplex = toDuplex(await opened.next());
+    onTestFinished(() => void duplex.destroy());
+    const bytes = Buffer.alloc(40_000);
+    let isWaiting = false;
+    let count = 0;
+    while (!isWaiting && count < 1000) {
+      const done = new Promise<boolean>((resolve) => duplex.write(bytes.fill(count), () => resolve(false)));
+      isWaiting = await Promise.race([done, turns(20).then(() => true)]);
+      count++;
+    }
+    bytes.fill(255);
+    wire.resume();
+    // The last one had not been written.
+    for (let index = 0; index < count - 1; index++) {
+      expect((await wire.frame()).payload.equals(Buffer.alloc(40_000, index))).toBe(true);
+    }
   });
 
   it('sends texts where strings are not decoded, in their encoding', async () => {

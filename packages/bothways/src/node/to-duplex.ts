@@ -1,6 +1,8 @@
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { ReadyState, type Connection, type Data } from '../protocol/contract.js';
 import { toError } from './handlers.js';
+import { toBytes } from './to-bytes.js';
+import { COPY_LIMIT } from './write-batch.js';
 
 type Callback = (error?: Error | null) => void;
 
@@ -90,9 +92,7 @@ class ConnectionDuplex extends Duplex {
 
   async #send(chunk: Data, encoding: BufferEncoding | undefined): Promise<void> {
     if (this.#connection.readyState !== ReadyState.OPEN) await this.#fail();
-    // In object mode Node names no encoding for a string that was written without one.
-    const isEncoded = typeof chunk === 'string' && ![undefined, 'utf8', 'utf-8'].includes(encoding);
-    this.#connection.send(isEncoded ? Buffer.from(chunk, encoding) : chunk);
+    this.#connection.send(typeof chunk === 'string' ? encode(chunk, encoding) : taken(chunk));
     await this.#connection.ready;
   }
 
@@ -108,6 +108,17 @@ class ConnectionDuplex extends Duplex {
     if (error !== undefined) throw error;
     await this.#connection.sendStream([]);
   }
+}
+
+/** A text, unless it stands for bytes. In object mode Node names no encoding for one that was written without. */
+function encode(text: string, encoding: BufferEncoding | undefined): Data {
+  return [undefined, 'utf8', 'utf-8'].includes(encoding) ? text : Buffer.from(text, encoding);
+}
+
+/** Bytes that the caller may change as soon as the write is done, which is before they have gone out. */
+function taken(chunk: Exclude<Data, string>): Uint8Array {
+  const bytes = toBytes(chunk);
+  return bytes.length > COPY_LIMIT ? new Uint8Array(bytes) : bytes;
 }
 
 /** Calls back with what a promise comes to, and outside of it: what the callback throws is no rejection. */

@@ -84,6 +84,24 @@ describe('A write batch', () => {
     expect(batch.length).toBe(0);
   });
 
+  it('keeps no large block for the little that waits in a stream', async () => {
+    const stream = new Slow(true);
+    const batch = new WriteBatch(stream, false);
+    for (let index = 0; index < 100; index++) {
+      batch.hold();
+      batch.writeFrame(BINARY, Buffer.from([index]));
+      batch.release();
+    }
+    stream.go();
+    await turns(1);
+    const kept = new Set(stream.writes.map(({ buffer }) => buffer));
+    const bytes = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(bytes).toBeLessThan(32 * 1024);
+    expect(stream.all).toEqual(
+      Buffer.concat(Array.from({ length: 100 }, (_, index) => Buffer.from([0x82, 1, index]))),
+    );
+  });
+
   it('writes what was held when it is released, and not before', async () => {
     const stream = new Slow();
     const batch = new WriteBatch(stream, false);

@@ -135,6 +135,12 @@ export class WriteBatch {
     const length = this.#length;
     this.#block = undefined;
     this.#length = 0;
+    // Much of a block would be kept for the little that has to wait in it.
+    if (length < block.length / 2 && (!this.#copiesOut || this.#socket.writableLength > 0)) {
+      this.#write(Buffer.from(block.subarray(0, length)));
+      giveBack(block);
+      return;
+    }
     this.#write(block.subarray(0, length));
     // Taken at once by the operating system (or encrypted): the block can be used again. Otherwise it is the
     // stream's.
