@@ -1,11 +1,9 @@
-export { connect, type ConnectOptions } from './node/connect.js';
+export { connect } from './node/connect.js';
+export type { ConnectOptions } from './node/connect-options.js';
 export { WebSocket } from './node/websocket.js';
 export type { CloseEvent, ErrorEvent, WebSocketEventMap } from './node/events.js';
-export {
-  WebSocketStream,
-  type WebSocketOpenInfo,
-  type WebSocketStreamOptions,
-} from './node/websocket-stream.js';
+export { WebSocketStream, type WebSocketStreamOptions } from './node/websocket-stream.js';
+export type { WebSocketOpenInfo } from './node/message-flow.js';
 export { WebSocketError, type WebSocketCloseInfo } from './node/websocket-error.js';
 export { toDuplex, type ToDuplexOptions } from './node/to-duplex.js';
 export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';

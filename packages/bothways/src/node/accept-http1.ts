@@ -5,9 +5,10 @@ import { readHandshakeRequest } from '../protocol/handshake-server-request.js';
 import {
   formatHandshakeResponse,
   formatRefusal,
+  type HandshakeAcceptance,
   type Refusal,
 } from '../protocol/handshake-server-response.js';
-import type { Acceptor, HandshakeAnswer, OpenTransport, OpeningHandshake } from './acceptor.js';
+import type { Acceptor, OpenTransport, OpeningHandshake } from './acceptor.js';
 import { cutLater } from './linger.js';
 import { sha1Base64 } from './platform.js';
 
@@ -52,7 +53,7 @@ class Upgrade implements OpeningHandshake {
     cutLater(socket);
   }
 
-  accept(answer: HandshakeAnswer): OpenTransport {
+  accept(answer: HandshakeAcceptance): OpenTransport {
     this.#socket.off('error', ignoreError);
     return {
       socket: this.#socket,

@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { formatExtensions } from '../protocol/extension.js';
 import { readConnectRequest } from '../protocol/handshake-server-request.js';
-import { listRefusalFields, type Refusal } from '../protocol/handshake-server-response.js';
-import type { Acceptor, HandshakeAnswer, OpenTransport, OpeningHandshake } from './acceptor.js';
+import {
+  listRefusalFields,
+  type HandshakeAcceptance,
+  type Refusal,
+} from '../protocol/handshake-server-response.js';
+import type { Acceptor, OpenTransport, OpeningHandshake } from './acceptor.js';
 import { cutTransport } from './cut-transport.js';
 import { cutLater } from './linger.js';
 
@@ -36,7 +40,8 @@ class Connect implements OpeningHandshake {
   }
 
   get isGone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed || this.#stream.readableEnded;
+    const { destroyed, closed, readableEnded, headersSent } = this.#stream;
+    return destroyed || closed || readableEnded || headersSent;
   }
 
   refuse(refusal: Refusal): void {
@@ -51,7 +56,7 @@ class Connect implements OpeningHandshake {
     cutLater(stream);
   }
 
-  accept({ protocol, extensions }: HandshakeAnswer): OpenTransport {
+  accept({ protocol = '', extensions = [] }: HandshakeAcceptance): OpenTransport {
     this.#stream.respond({
       ':status': 200,
       ...(protocol !== '' && { 'sec-websocket-protocol': protocol }),
@@ -62,20 +67,32 @@ class Connect implements OpeningHandshake {
   }
 
   drop(): void {
-    cutTransport(this.#stream);
+    // What somebody else answers is theirs.
+    if (!this.#stream.headersSent) cutTransport(this.#stream);
   }
 }
 
 const NOTHING = Buffer.alloc(0);
 
 /** What is about one TCP connection, and must not be in HTTP/2 (RFC 9113 section 8.2.2). */
-const OF_HTTP1: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'upgrade']);
+const OF_HTTP1: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'upgrade',
+]);
 
-function toHttp2Fields(refusal: Refusal): Record<string, string[]> {
-  const fields: Record<string, string[]> = {};
+function toHttp2Fields(refusal: Refusal): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = {};
   for (const [name, value] of listRefusalFields(refusal)) {
     const lowerCase = name.toLowerCase();
-    if (!OF_HTTP1.has(lowerCase)) (fields[lowerCase] ??= []).push(value);
+    const before = fields[lowerCase];
+    if (OF_HTTP1.has(lowerCase)) continue;
+    if (lowerCase === 'set-cookie') fields[lowerCase] = [before ?? [], value].flat();
+    // Of many fields Node takes no list; this means the same (RFC 9110 section 5.3).
+    else fields[lowerCase] = before === undefined ? value : `${before as string}, ${value}`;
   }
   return fields;
 }

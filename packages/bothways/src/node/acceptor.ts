@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ExtensionOffer } from '../protocol/extension.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
-import { Refusal, chooseProtocol } from '../protocol/handshake-server-response.js';
+import { Refusal, chooseProtocol, type HandshakeAcceptance } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
 import { parseWebSocketUrl } from '../protocol/url.js';
 import type { CompressionAnswer } from './compression.js';
@@ -13,21 +13,12 @@ import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
 
 /** An opening handshake that waits for its answer, in whatever version of HTTP. It is answered once. */
 export interface OpeningHandshake {
-  /** Whether the client has left. */
+  /** Whether the client has left, or got an answer from somebody else. */
   readonly isGone: boolean;
   refuse(refusal: Refusal): void;
-  accept(answer: HandshakeAnswer): OpenTransport;
-  /** Nobody is there to be answered. */
+  accept(answer: HandshakeAcceptance): OpenTransport;
+  /** Nobody is there to be answered, or somebody else has answered. */
   drop(): void;
-}
-
-/** What a server agrees to. */
-export interface HandshakeAnswer {
-  /** The client's key, where there is one. */
-  readonly key: string;
-  /** `''` for none. */
-  readonly protocol: string;
-  readonly extensions: readonly ExtensionOffer[];
 }
 
 /** What carries the frames of a connection that was accepted. */
@@ -107,13 +98,15 @@ export class Acceptor<State> {
       this.#conclude(request, handshake, undefined as State);
       return;
     }
+    let decision: ReturnType<typeof accept>;
     try {
-      const decision = accept(request);
-      if (isThenable(decision)) void this.#await(decision, request, handshake);
-      else this.#conclude(request, handshake, decision);
+      decision = accept(request);
     } catch (thrown) {
       this.#fail(thrown, request, handshake);
+      return;
     }
+    if (isThenable(decision)) void this.#await(decision, request, handshake);
+    else this.#conclude(request, handshake, decision);
   }
 
   /** Meanwhile nothing is read from the socket, so what the client sends waits in it, and then in the client. */
@@ -128,13 +121,15 @@ export class Acceptor<State> {
     });
     this.#undecided.add(undecided);
     if (this.#timeout > 0) setDeadline(undecided, this.#timeout);
+    let state: State | Rejection;
     try {
-      const state = (await decision) as State | Rejection;
-      if (this.#settle(undecided)) this.#conclude(request, handshake, state);
+      state = (await decision) as State | Rejection;
     } catch (thrown) {
       if (this.#settle(undecided)) this.#fail(thrown, request, handshake);
       else this.#gate.failed(toError(thrown));
+      return;
     }
+    if (this.#settle(undecided)) this.#conclude(request, handshake, state);
   }
 
   /** Whether the decision still counts. */

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createSecureContext, type TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { connect, type ConnectOptions } from './connect.js';
+import { connect } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
 import { createCertificate, type Certificate } from './test-certificate.js';
 import { join, listening, start } from './test-server.js';
 

@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { TimeoutError } from '../protocol/errors.js';
-import { connect, type ConnectOptions } from './connect.js';
+import { connect } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
 import { turns } from './test-arrivals.js';
 import { join, start } from './test-server.js';
 import { WireServer, serverFrame } from './test-wire.js';

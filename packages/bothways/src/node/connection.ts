@@ -528,6 +528,7 @@ export class NodeConnection<State = unknown>
     if (ping !== undefined) this.#answerPing(ping);
     if (!this.#isBelowHighWaterMark) return;
     this.#awaitsDrain = false;
+    this.#sender.batch.onWritten = undefined;
     this.#releaseReady();
     if (!this.#isFull) return;
     this.#isFull = false;

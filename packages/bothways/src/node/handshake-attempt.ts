@@ -10,7 +10,7 @@ import {
 import { toHeaderRecord } from '../protocol/headers.js';
 import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
 import { compressionSettingsOf, offerCompression } from './compression.js';
-import type { ConnectOptions } from './connect.js';
+import { protocolsOf, type ConnectOptions } from './connect-options.js';
 import { openSocket, type Route } from './open-socket.js';
 import { randomHandshakeKey, sha1Base64 } from './platform.js';
 import { requestConnect } from './request-connect.js';
@@ -143,6 +143,8 @@ async function tryConnect(
   const session = options.http2!;
   const offer = offerOf(options);
   const fields = buildConnectRequest({ url, ...offer });
+  // When the answer has come the session may be gone.
+  const remoteAddress = session.destroyed ? '' : (session.socket.remoteAddress ?? '');
   const { stream, answer } = await requestConnect(session, fields, cancel, onConnect);
   const sent = { protocols: offer.protocols, extensionsOffered: offer.extensions };
   const [pseudo, others] = [fields.filter(isPseudo), fields.filter((field) => !isPseudo(field))];
@@ -150,7 +152,7 @@ async function tryConnect(
   return {
     url,
     socket: stream,
-    remoteAddress: session.socket.remoteAddress ?? '',
+    remoteAddress,
     method: 'CONNECT',
     headers: toHeaderRecord(['host', host, ...others.flat()]),
     answer,
@@ -170,11 +172,6 @@ function offerOf(options: ConnectOptions) {
     headers,
     origin,
   };
-}
-
-/** The subprotocols that are offered, as a list. */
-export function protocolsOf({ protocols = [] }: ConnectOptions): readonly string[] {
-  return typeof protocols === 'string' ? [protocols] : protocols;
 }
 
 function routeOf({ tls, socketPath, proxy }: ConnectOptions): Route {

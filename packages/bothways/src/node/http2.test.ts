@@ -15,7 +15,7 @@ import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { reject } from './rejection.js';
 import { serve } from './server.js';
-import { Arrivals } from './test-arrivals.js';
+import { Arrivals, deferred, turns, until } from './test-arrivals.js';
 import { createCertificate, type Certificate } from './test-certificate.js';
 import { echo, flood, join, start, type Socket } from './test-server.js';
 import { Wire, clientFrame, closePayload } from './test-wire.js';
@@ -241,6 +241,65 @@ describe('A server beside one of node:http2', () => {
     const theirs = await request(session, { ':protocol': 'connect-udp' });
     expect(theirs.headers[':status']).toBe(202);
     expect((await request(session)).headers[':status']).toBe(200);
+  });
+
+  it('leaves paths that are not its own to who listens for streams', async () => {
+    for (const isCompatible of [false, true]) {
+      const { http, session } = await startBeside({ path: '/live' });
+      if (isCompatible) http.on('request', (_request, response) => response.end());
+      expect((await request(session, { ':path': '/other' })).headers[':status']).toBe(404);
+      http.on('stream', (stream, headers) => {
+        if (headers[':path'] === '/other') stream.respond({ ':status': 202 });
+      });
+      expect((await request(session, { ':path': '/other' })).headers[':status']).toBe(202);
+      expect((await request(session, { ':path': '/live' })).headers[':status']).toBe(200);
+    }
+  });
+
+  it.each([
+    ['accepted', true],
+    ['refused', reject(401)],
+  ])('leaves alone what somebody else has answered before it is %s', async (_, decision) => {
+    const gate = deferred();
+    const { http, server, session } = await startBeside({
+      accept: async () => {
+        await gate.promise;
+        return decision;
+      },
+    });
+    http.on('stream', (stream) => {
+      stream.respond({ ':status': 202 });
+      stream.write('theirs');
+    });
+    const { headers, stream } = await request(session);
+    expect(headers[':status']).toBe(202);
+    gate.resolve();
+    await until(() => server.metrics().pendingHandshakes === 0);
+    expect(server.metrics().connections).toBe(0);
+    stream.write('still theirs');
+    await turns();
+    expect([stream.closed, stream.rstCode]).toEqual([false, 0]);
+  });
+
+  it('refuses with all that was given, less what HTTP/2 does not have', async () => {
+    const headers = {
+      Location: ['/a', '/b'],
+      TE: 'gzip',
+      'HTTP2-Settings': 'AAMAAABkAAQAAP__',
+      Upgrade: 'other',
+      'Set-Cookie': ['a=1', 'b=2'],
+      Vary: ['one', 'two'],
+    };
+    const { session, server } = await startBeside({ accept: () => reject(303, '', headers) });
+    const answer = (await request(session)).headers;
+    expect(answer).toMatchObject({
+      ':status': 303,
+      location: '/a, /b',
+      vary: 'one, two',
+      'set-cookie': ['a=1', 'b=2'],
+    });
+    for (const name of ['te', 'http2-settings', 'upgrade']) expect(answer).not.toHaveProperty(name);
+    expect(server.metrics().pendingHandshakes).toBe(0);
   });
 
   it('closes its WebSockets and leaves the HTTP server, which then opens none', async () => {

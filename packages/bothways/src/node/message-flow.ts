@@ -3,7 +3,18 @@ import { ReadyState } from '../protocol/contract.js';
 import type { NodeConnection } from './connection.js';
 import { toArrayBuffer, toMessage } from './web-message.js';
 import { WebSocketError, toWebSocketError, type WebSocketCloseInfo } from './websocket-error.js';
-import type { WebSocketOpenInfo } from './websocket-stream.js';
+
+/** What a WebSocketStream has when it is open. */
+export interface WebSocketOpenInfo {
+  /** The messages: a string for a text, otherwise an `ArrayBuffer`. While they are not read, the server is slowed. */
+  readonly readable: ReadableStream<string | ArrayBuffer>;
+  /** Each chunk is a message; a write is done when no more than `highWaterMark` bytes wait to be sent. */
+  readonly writable: WritableStream<string | ArrayBuffer | ArrayBufferView>;
+  /** The subprotocol that was agreed on, or `''`. */
+  readonly protocol: string;
+  /** The extensions that were agreed on, in the header field's form, or `''`. */
+  readonly extensions: string;
+}
 
 /** The two streams of an open WebSocketStream, and the connection behind them. */
 export class MessageFlow {

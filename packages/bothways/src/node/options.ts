@@ -1,4 +1,6 @@
 import { constants } from 'node:buffer';
+import type { Server as HttpServer } from 'node:http';
+import type { Http2SecureServer, Http2Server } from 'node:http2';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
@@ -8,7 +10,9 @@ import type { CompressionOptions, ServerCompressionOptions } from './compression
 import type { ConnectionLimits } from './connection.js';
 import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
-import type { AnyHttpServer } from './upgrade-router.js';
+
+/** A server of Node's for HTTP/1.1, HTTP/2, or both. */
+export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;
 
 /** Options that both ends share. Sizes are bytes, times are milliseconds; 0 switches a time off. */
 export interface ConnectionOptions {

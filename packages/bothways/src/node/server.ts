@@ -25,16 +25,12 @@ import {
   checkCompression,
   checkOptions,
   limitsOf,
+  type AnyHttpServer,
   type Rule,
   type ServeOptions,
 } from './options.js';
 import { PublishedMessage } from './published-message.js';
-import {
-  addUpgradeTarget,
-  removeUpgradeTarget,
-  type AnyHttpServer,
-  type UpgradeTarget,
-} from './upgrade-router.js';
+import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 
 /** How a server closes. Times are milliseconds. */
 export interface ServerCloseOptions {

@@ -9,7 +9,8 @@ import {
 } from 'ws';
 import type { AddressInfo } from 'node:net';
 import type { Connection } from '../protocol/contract.js';
-import { connect, type ConnectOptions } from './connect.js';
+import { connect } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
 import type { ConnectionFunction, Handlers } from './handlers.js';
 import type { ServeOptions } from './options.js';
 import { serve, type Server } from './server.js';

@@ -1,7 +1,5 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type {
-  Http2SecureServer,
-  Http2Server,
   Http2ServerRequest,
   Http2ServerResponse,
   IncomingHttpHeaders,
@@ -9,9 +7,7 @@ import type {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { isWebSocketConnect } from './accept-http2.js';
-
-/** A server of Node's for HTTP/1.1, HTTP/2, or both. */
-export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;
+import type { AnyHttpServer } from './options.js';
 
 /** Somebody who opens WebSockets at certain paths of an HTTP server. */
 export interface UpgradeTarget {
@@ -100,7 +96,16 @@ class UpgradeRouter {
   /** Whose path this is. One that is nobody's here may belong to another library; otherwise one has to refuse it. */
   #find(url: string | undefined, event: 'upgrade' | 'connect'): UpgradeTarget | undefined {
     const target = this.targets.find((each) => each.isForPath(url));
-    if (target === undefined && this.#server.listenerCount(event) > 1) return undefined;
-    return target ?? this.targets[0];
+    return target ?? (this.#hasOthers(event) ? undefined : this.targets[0]);
+  }
+
+  /** Whether somebody else may answer it. */
+  #hasOthers(event: 'upgrade' | 'connect'): boolean {
+    const server = this.#server;
+    if (server.listenerCount(event) > 1) return true;
+    if (event === 'upgrade') return false;
+    // Node listens for streams as well, where somebody takes requests.
+    const known = server.listenerCount('request') > 0 ? 2 : 1;
+    return server.listenerCount('stream') > known;
   }
 }

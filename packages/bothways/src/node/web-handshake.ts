@@ -1,6 +1,6 @@
 import { buildHandshakeRequest } from '../protocol/handshake-client-request.js';
 import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
-import { checkConnectOptions, type ConnectOptions } from './connect.js';
+import { checkConnectOptions, protocolsOf, type ConnectOptions } from './connect-options.js';
 import { randomHandshakeKey } from './platform.js';
 import { toText } from './web-idl.js';
 
@@ -11,12 +11,17 @@ import { toText } from './web-idl.js';
  */
 export function checkTarget(given: unknown, options: ConnectOptions): WebSocketUrl {
   checkConnectOptions(options);
-  const { protocols = [], headers, origin } = options;
-  const list = typeof protocols === 'string' ? [protocols] : protocols;
+  const { headers, origin } = options;
   const text = toText(given);
   try {
     const url = parseWebSocketUrl(text);
-    buildHandshakeRequest({ url, key: randomHandshakeKey(), protocols: list, headers, origin });
+    buildHandshakeRequest({
+      url,
+      key: randomHandshakeKey(),
+      protocols: protocolsOf(options),
+      headers,
+      origin,
+    });
     return url;
   } catch (thrown) {
     if (thrown instanceof SyntaxError) throw new DOMException(thrown.message, 'SyntaxError');
@@ -27,5 +32,5 @@ export function checkTarget(given: unknown, options: ConnectOptions): WebSocketU
 /** The options with which such a class connects: `abort` gives up as the user's own signal does. */
 export function toAttempt(options: ConnectOptions, abort: AbortSignal): ConnectOptions {
   const signal = options.signal ? AbortSignal.any([options.signal, abort]) : abort;
-  return { maxRedirects: 0, ...options, signal };
+  return { ...options, maxRedirects: options.maxRedirects ?? 0, signal };
 }

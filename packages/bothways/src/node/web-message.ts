@@ -1,11 +1,10 @@
+import { types } from 'node:util';
+import { toBytes } from './to-bytes.js';
 import { toText } from './web-idl.js';
 
 /** A message in the forms that a page has for one: bytes as they are, anything else as its text. */
 export function toMessage(value: unknown): string | Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return toText(value);
+  return types.isArrayBuffer(value) || ArrayBuffer.isView(value) ? toBytes(value) : toText(value);
 }
 
 /** A received message as the form of it that a page gets. */

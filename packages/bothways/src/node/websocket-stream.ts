@@ -1,8 +1,9 @@
 import { CloseCode } from '../protocol/close.js';
 import type { WebSocketUrl } from '../protocol/url.js';
-import { openConnection, type ConnectOptions } from './connect.js';
+import { openConnection } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
 import type { NodeConnection } from './connection.js';
-import { MessageFlow } from './message-flow.js';
+import { MessageFlow, type WebSocketOpenInfo } from './message-flow.js';
 import { checkTarget, toAttempt } from './web-handshake.js';
 import { defineInterface, toDictionary, toText } from './web-idl.js';
 import { checkCloseInfo, toWebSocketError, type WebSocketCloseInfo } from './websocket-error.js';
@@ -10,18 +11,6 @@ import { checkCloseInfo, toWebSocketError, type WebSocketCloseInfo } from './web
 export interface WebSocketStreamOptions extends Omit<ConnectOptions, 'protocols'> {
   /** The subprotocols this client speaks, the one it likes best first. */
   protocols?: Iterable<string> | undefined;
-}
-
-/** What a WebSocketStream has when it is open. */
-export interface WebSocketOpenInfo {
-  /** The messages: a string for a text, otherwise an `ArrayBuffer`. While they are not read, the server is slowed. */
-  readonly readable: ReadableStream<string | ArrayBuffer>;
-  /** Each chunk is a message; a write is done when no more than `highWaterMark` bytes wait to be sent. */
-  readonly writable: WritableStream<string | ArrayBuffer | ArrayBufferView>;
-  /** The subprotocol that was agreed on, or `''`. */
-  readonly protocol: string;
-  /** The extensions that were agreed on, in the header field's form, or `''`. */
-  readonly extensions: string;
 }
 
 /**
