@@ -117,7 +117,7 @@ ${LIMITS}`;
 
 const LIMITS = `## How it was measured, and what limits it
 
-- Each server is configured as its documentation recommends for speed, without compression, and runs pinned to one
+- Each server is configured as its documentation recommends for speed, without compression but in the rows that say so, and runs pinned to one
   core; the load generator is pinned to another. Everything goes over the loopback interface.
 - Within a row the servers take turns in short rounds (A B C A B C ...), after one round that does not count.
   Throughput on a shared machine is noise, so CPU time per message is compared, and only within one round.

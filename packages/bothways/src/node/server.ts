@@ -66,7 +66,8 @@ export interface Server<State = unknown> extends AsyncDisposable {
   readonly connections: ReadonlySet<Connection<State, Buffer>>;
 
   /**
-   * Sends one message to all who subscribed to a topic; it is encoded, and compressed, once for all of them. A subscriber who
+   * Sends one message to all who subscribed to a topic, and copies it. It is encoded once for all of them, and compressed
+   * once for each size of window that was agreed on; for a subscriber with context takeover, by itself. One who
    * does not read is closed with 1013 when more than `maxBufferedBytes` wait for it, and slows nobody else.
    *
    * @param options `except` leaves one connection out: usually the one the message came from.

@@ -30,6 +30,8 @@ export type ToDuplexOptions = Pick<
  * Ending it closes the connection with 1000, and finishes when both ends have; destroying it terminates the connection.
  * It ends when the peer closes, and is destroyed with the reason when the connection is lost. A connection that is read
  * this way has no `message` handler, and is read in no other way.
+ *
+ *     await pipeline(createReadStream('large.bin'), toDuplex(await connect('ws://127.0.0.1:8080/')));
  */
 export function toDuplex(connection: Connection, options: ToDuplexOptions = {}): Duplex {
   return new ConnectionDuplex(connection, options);

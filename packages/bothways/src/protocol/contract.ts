@@ -47,6 +47,7 @@ export interface RequestInfo {
  * `ConnectionClosedError` when the connection ends before the message is complete.
  */
 export interface MessageStream<Bytes extends Uint8Array = Uint8Array> extends AsyncIterable<string | Bytes> {
+  /** Whether its pieces are strings; otherwise they are bytes. */
   readonly isText: boolean;
 }
 
@@ -92,7 +93,10 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
   /**
    * Sends one message from a stream or another iterable, whose length need not be known: a text if its first piece
    * is a string, and each piece as a fragment (RFC 6455 section 5.4). The next piece is asked for when no more than
-   * `highWaterMark` bytes wait; messages that are sent meanwhile come after it.
+   * `highWaterMark` bytes wait; messages that are sent meanwhile come after it. Where compression was agreed on, it is
+   * compressed whatever its size. Pieces above 16 KiB are sent from where they are: yield memory of its own for each.
+   *
+   *     await socket.sendStream(createReadStream('large.bin'));
    *
    * @returns when the last piece has been handed to the operating system's buffer or is about to be.
    * @throws {ConnectionClosedError} when the connection ends before that; what the source throws, and then the
