@@ -52,7 +52,7 @@ class Driven {
   /** Bytes that were given away, and what they were then. */
   #given = [];
 
-  constructor({ role, streams, canStream, maxMessageSize, closesFirst, deflate }, pauses) {
+  constructor({ role, streams, maxMessageSize, closesFirst, deflate }, pauses) {
     this.#pauses = pauses;
     const allocate = (size) => {
       this.allocated.push(size);
@@ -61,8 +61,7 @@ class Driven {
     if (deflate !== undefined) {
       this.#inflater = new MessageInflater(this, deflate.windowBits, deflate.takeover);
     }
-    const inflater = canStream ? this.#inflater : withoutStreams(this.#inflater);
-    const options = { role, maxMessageSize, inflater };
+    const options = { role, maxMessageSize, inflater: this.#inflater };
     this.#connection = new ProtocolConnection(options, this, { ...nodePlatform, allocate });
     this.#connection.streams = streams;
     if (closesFirst) this.#connection.close(1000, '');
@@ -189,8 +188,4 @@ class Driven {
     this.#given.push({ bytes, was });
     return was;
   }
-}
-
-function withoutStreams(inflater) {
-  return inflater && { canStream: false, inflate: (...message) => inflater.inflate(...message) };
 }

@@ -10,7 +10,7 @@ import { checkMemoryOfBytes } from './memory.mjs';
 import { describeMessage } from './talk.mjs';
 
 const LIMIT = 1 << 20;
-const PLAIN = { role: 'server', streams: false, canStream: true, maxMessageSize: LIMIT, closesFirst: false };
+const PLAIN = { role: 'server', streams: false, maxMessageSize: LIMIT, closesFirst: false };
 const DEFLATE = { ...PLAIN, deflate: { takeover: false, windowBits: 15, level: 6 } };
 const STREAMS = { ...PLAIN, streams: true };
 

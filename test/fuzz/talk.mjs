@@ -41,7 +41,6 @@ export function randomSetup(random) {
   return {
     role: random.pick(['server', 'client']),
     streams: random.oneIn(2),
-    canStream: random.oneIn(2),
     maxMessageSize: random.oneIn(4) ? random.pick([...EDGES.slice(1), ...LARGE_EDGES]) : 1 << 20,
     closesFirst: random.oneIn(8),
     deflate,
@@ -135,7 +134,7 @@ export function layOut(talk, setup) {
   const frames = [];
   const calls = [];
   const lengths = [];
-  const { role, deflate, streams, canStream, maxMessageSize } = setup;
+  const { role, deflate, streams, maxMessageSize } = setup;
   const keyOf = (key, index) => (role === 'server' ? (key + Math.imul(index, 0x9e37_79b9)) >>> 0 : undefined);
   let history = Buffer.alloc(0);
   let isOver = false;
@@ -162,8 +161,7 @@ export function layOut(talk, setup) {
     const wire = isCompressed ? compress(item.payload, deflate, history) : item.payload;
     if (isCompressed && deflate.takeover) history = Buffer.concat([history, item.payload]).subarray(-32_768);
     lengths.push(wire.length);
-    const isStreamed = streams && (!isCompressed || canStream);
-    const limit = isStreamed ? Infinity : maxMessageSize;
+    const limit = streams ? Infinity : maxMessageSize;
     const limitOnWire = isCompressed ? limit + Math.floor(limit / 8) + 1024 : limit;
     const ends = [...item.cuts.map((cut) => Math.min(cut, wire.length)), wire.length];
     for (let index = 0, from = 0; index < ends.length; from = ends[index++]) {

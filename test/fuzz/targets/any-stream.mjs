@@ -39,8 +39,8 @@ export async function check({ setup, frames, cuts, pauses }) {
  * A message that is inflated as it comes may break both rules of 1007, be neither deflate data nor UTF-8; which of them
  * is seen first depends on how it came.
  */
-function outcome({ calls }, { deflate, streams, canStream }) {
-  if (deflate === undefined || !streams || !canStream) return calls;
+function outcome({ calls }, { deflate, streams }) {
+  if (deflate === undefined || !streams) return calls;
   return calls.map((call) => call.replace('ERR_UTF8', 'ERR_INFLATE'));
 }
 
