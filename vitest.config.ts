@@ -2,7 +2,28 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['packages/*/{src,playground}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['packages/*/{src,playground}/**/*.test.{ts,tsx}', 'test/**/*.test.ts'],
+        },
+      },
+      {
+        // What reads from sockets, once more where Node lets nobody choose the memory.
+        extends: true,
+        test: {
+          name: 'ordinary reads',
+          setupFiles: ['test/ordinary-reads.ts'],
+          exclude: ['packages/bothways/src/node/shared-reads.test.ts'],
+          include: [
+            'packages/bothways/src/node/**/*.test.ts',
+            'test/{conformance,fuzz,interop}/**/*.test.ts',
+          ],
+        },
+      },
+    ],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // A test that is left switched on alone, or off, must not pass unseen.

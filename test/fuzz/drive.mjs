@@ -52,7 +52,7 @@ class Driven {
   /** Bytes that were given away, and what they were then. */
   #given = [];
 
-  constructor({ role, streams, maxMessageSize, closesFirst, deflate }, pauses) {
+  constructor({ role, streams, lendsChunks = false, maxMessageSize, closesFirst, deflate }, pauses) {
     this.#pauses = pauses;
     const allocate = (size) => {
       this.allocated.push(size);
@@ -64,16 +64,18 @@ class Driven {
     const options = { role, maxMessageSize, inflater: this.#inflater };
     this.#connection = new ProtocolConnection(options, this, { ...nodePlatform, allocate });
     this.#connection.streams = streams;
+    this.#connection.chunksAreLent = lendsChunks;
     if (closesFirst) this.#connection.close(1000, '');
   }
 
   receive(piece) {
     if (this.#chunksToWait >= 0 || this.isInflating) this.hasHeld = true;
-    // The chunk belongs to the connection: a copy, aligned in any way.
+    // The chunk belongs to the connection, or is used again: a copy, aligned in any way.
     const offset = piece.length % 4;
     const chunk = Buffer.allocUnsafeSlow(offset + piece.length).subarray(offset);
     piece.copy(chunk);
     this.#connection.receive(chunk);
+    if (this.#connection.chunksAreLent) chunk.fill(0xa5);
     if (this.#chunksToWait > 0) this.#chunksToWait--;
     else if (this.#chunksToWait === 0) this.#resume();
   }

@@ -41,6 +41,7 @@ export function randomSetup(random) {
   return {
     role: random.pick(['server', 'client']),
     streams: random.oneIn(2),
+    lendsChunks: random.oneIn(2),
     maxMessageSize: random.oneIn(4) ? random.pick([...EDGES.slice(1), ...LARGE_EDGES]) : 1 << 20,
     closesFirst: random.oneIn(8),
     deflate,

@@ -23,6 +23,7 @@ import { MessageStreams } from './message-streams.js';
 import { release } from './outgoing-stream.js';
 import { nodePlatform } from './platform.js';
 import type { PublishedMessage } from './published-message.js';
+import { sharedReader } from './shared-reads.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT } from './write-batch.js';
@@ -304,12 +305,19 @@ export class NodeConnection<State = unknown>
    * write; reading begins with `head`, the bytes that came right behind the handshake.
    */
   start(greeting: string, head: Buffer, onOpen: () => void): void {
-    listen(this.#socket, this);
+    const socket = this.#socket;
+    listen(socket, this);
+    // What came while the handshake was being decided about.
+    const waiting = socket.readableLength > 0 ? (socket.read() as Buffer) : NOTHING;
+    this.#core.chunksAreLent = readShared(socket);
+    if (!this.#core.chunksAreLent) socket.on('data', onData);
     const { batch } = this.#sender;
     batch.hold();
     if (greeting !== '') batch.writeEncoded(Buffer.from(greeting, 'latin1'));
     onOpen();
     if (head.length > 0) this.#core.receive(head);
+    if (waiting.length > 0) this.#core.receive(waiting);
+    if (!this.isStopped) socket.resume();
     batch.release();
   }
 
@@ -627,6 +635,8 @@ export class NodeConnection<State = unknown>
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Stands for an empty list until somebody waits: most connections never need one of their own. */
 const NOBODY: never[] = [];
 
@@ -636,12 +646,14 @@ type Listening = Duplex & { [kConnection]: NodeConnection };
 /** The listeners are the same functions for every socket, which knows its connection. */
 function listen(socket: Duplex, connection: NodeConnection): void {
   (socket as Listening)[kConnection] = connection;
-  socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  socket.on('end', onEnd).on('error', onError).on('close', onClose);
 }
 
 function onData(this: Listening, chunk: Buffer): void {
   this[kConnection].onData(chunk);
 }
+
+const readShared = sharedReader(onData);
 
 function onEnd(this: Listening): void {
   this[kConnection].onSocketEnd();

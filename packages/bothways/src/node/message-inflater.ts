@@ -32,7 +32,7 @@ export class MessageInflater implements Inflater<Buffer> {
       return (this.#contextTakeover ? this.#context : sharedContext()).inflate(payload, limit, isText);
     }
     this.#host.inflating();
-    void this.#inflateInPool(payload, limit);
+    void this.#inflateInPool(Buffer.from(payload), limit);
     return 'later';
   }
 

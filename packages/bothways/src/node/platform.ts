@@ -9,7 +9,22 @@ export const nodePlatform: Platform<Buffer> = {
   encodeUtf8: (text) => Buffer.from(text),
   allocate: (size) => Buffer.allocUnsafe(size),
   view: (bytes, start, end) => (bytes as Buffer).subarray(start, end),
+  copy,
 };
+
+/** Below this many bytes a loop copies faster than a call. */
+const LOOP_BELOW = 48;
+
+function copy(bytes: Uint8Array, start: number, end: number): Buffer {
+  const length = end - start;
+  const target = Buffer.allocUnsafe(length);
+  if (length < LOOP_BELOW) {
+    for (let index = 0; index < length; index++) target[index] = bytes[start + index]!;
+  } else {
+    target.set(bytes.subarray(start, end));
+  }
+  return target;
+}
 
 /**
  * Decodes first and asks questions later: the decoder puts U+FFFD where the bytes are wrong, so only a text

@@ -25,7 +25,8 @@ class TestInflater implements Inflater {
   inflate(payload: Uint8Array, limit: number): Inflated<Uint8Array> | 'later' {
     this.limits.push(limit);
     if (!this.isLate) return inflate(payload, limit);
-    this.waiting.push(() => inflate(payload, limit));
+    const kept = Uint8Array.from(payload);
+    this.waiting.push(() => inflate(kept, limit));
     return 'later';
   }
 

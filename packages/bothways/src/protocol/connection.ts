@@ -91,6 +91,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
    * them is kept, so `maxMessageSize` does not apply to them.
    */
   streams = false;
+  /**
+   * Whether the bytes that `receive` is given are used again as soon as it returns. What the host gets, and what is
+   * kept, is a copy then.
+   */
+  chunksAreLent = false;
   /** Why the connection was failed. */
   failure: Error | undefined;
   /** What the peer was told about it. */
@@ -104,6 +109,10 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   #mode = READING;
   #inReceive = false;
+  /** Whether what is being read must not be kept. */
+  #isLent = false;
+  /** The rest of a chunk that was lent, from a message on, in memory that may be kept. */
+  #copied: Bytes | undefined;
   /** What a paused connection has not looked at yet. */
   #held: Bytes | undefined;
   /** What became of a message that was inflated meanwhile. */
@@ -202,8 +211,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   }
 
   /**
-   * Takes what came from the transport, in any pieces. The bytes belong to the connection from now on. It must not
-   * be called from within a call to the host.
+   * Takes what came from the transport, in any pieces. The bytes belong to the connection from now on, or until this
+   * returns if `chunksAreLent`. It must not be called from within a call to the host.
    */
   receive(chunk: Uint8Array): void {
     if (this.#mode !== READING) {
@@ -211,13 +220,19 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       return;
     }
     this.#inReceive = true;
-    let offset = this.#kept === undefined ? 0 : this.#receiveCut(this.#kept, chunk);
-    while (offset < chunk.length && this.#mode === READING) {
-      offset = this.#remaining > 0 ? this.#receivePayload(chunk, offset) : this.#receiveFrame(chunk, offset);
+    this.#isLent = this.chunksAreLent;
+    let bytes = chunk;
+    let offset = this.#kept === undefined ? 0 : this.#receiveCut(this.#kept, bytes);
+    while (offset < bytes.length && this.#mode === READING) {
+      offset = this.#remaining > 0 ? this.#receivePayload(bytes, offset) : this.#receiveFrame(bytes, offset);
+      if (this.#copied === undefined) continue;
+      offset -= bytes.length - this.#copied.length;
+      bytes = this.#copied;
+      this.#copied = undefined;
     }
     this.#inReceive = false;
-    if (this.#mode !== READING && !this.#isDone && offset < chunk.length) {
-      this.#held = this.#platform.view(chunk, offset, chunk.length);
+    if (this.#mode !== READING && !this.#isDone && offset < bytes.length) {
+      this.#held = this.#own(bytes, offset, bytes.length);
     }
   }
 
@@ -406,10 +421,22 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
       return;
     }
     if (!this.#isText) {
-      this.#host.onMessage(this.#platform.view(chunk, start, end));
+      this.#deliverBinary(chunk, start, end);
       return;
     }
     this.#deliverText(chunk, start, end);
+  }
+
+  /** More of them may follow in a chunk that is lent: they are copied together, and read from the copy. */
+  #deliverBinary(chunk: Uint8Array, start: number, end: number): void {
+    if (!this.#isLent) {
+      this.#host.onMessage(this.#platform.view(chunk, start, end));
+      return;
+    }
+    const copied = this.#platform.copy(chunk, start, chunk.length);
+    this.#copied = copied;
+    this.#isLent = false;
+    this.#host.onMessage(end === chunk.length ? copied : this.#platform.view(copied, 0, end - start));
   }
 
   #deliverText(bytes: Uint8Array, start: number, end: number): void {
@@ -484,7 +511,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     if (this.#streamed !== undefined) {
       if (this.#key !== undefined) mask(chunk, offset, end, this.#key, phase);
       this.#remaining -= end - offset;
-      this.#streamed.push(this.#platform.view(chunk, offset, end));
+      this.#streamed.push(this.#own(chunk, offset, end));
       if (this.#remaining === 0) return this.#endFrame(end);
       this.#handOver(this.#streamed);
       return end;
@@ -517,8 +544,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   #receiveControl(bytes: Uint8Array, start: number, end: number): void {
     if (this.#key !== undefined) mask(bytes, start, end, this.#key, 0);
     if (this.#opcode === Opcode.CLOSE) this.#receiveClose(bytes, start, end);
-    else if (this.#opcode === Opcode.PING) this.#host.onPing(this.#platform.view(bytes, start, end));
-    else this.#host.onPong(this.#platform.view(bytes, start, end));
+    else if (this.#opcode === Opcode.PING) this.#host.onPing(this.#own(bytes, start, end));
+    else this.#host.onPong(this.#own(bytes, start, end));
   }
 
   /** Section 5.5.1: a code and a reason, or nothing; answered with the same at once. */
@@ -592,6 +619,11 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     this.#partial = undefined;
     this.#streamed?.close();
     this.#streamed = undefined;
+  }
+
+  /** `bytes[start, end)` of what was received, for whoever may keep it. */
+  #own(bytes: Uint8Array, start: number, end: number): Bytes {
+    return this.#isLent ? this.#platform.copy(bytes, start, end) : this.#platform.view(bytes, start, end);
   }
 
   /** A copy of the one and the other together, cut at `limit` bytes. */

@@ -9,7 +9,7 @@ export interface Inflater<Bytes extends Uint8Array = Uint8Array> {
   /**
    * Inflates one message.
    *
-   * @param payload all of it, as it came; it may be changed.
+   * @param payload all of it, as it came; it may be changed, and must not be kept when this has returned.
    * @param limit how large the message may be, bytes: MUST not allocate more for it.
    * @param isText whether it is decoded at once, so that its memory may be used for the next one.
    * @returns `later` when it takes a while; MUST call `ProtocolConnection.inflated` then, and not before this

@@ -13,4 +13,6 @@ export interface Platform<Bytes extends Uint8Array = Uint8Array> {
   allocate(size: number): Bytes;
   /** `bytes[start, end)` without copying. */
   view(bytes: Uint8Array, start: number, end: number): Bytes;
+  /** `bytes[start, end)` in memory of its own. */
+  copy(bytes: Uint8Array, start: number, end: number): Bytes;
 }

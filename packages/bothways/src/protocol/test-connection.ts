@@ -68,12 +68,17 @@ export function open(options: Partial<ProtocolOptions>, platform: TestPlatform =
     host,
     platform,
   );
+  connection.chunksAreLent = platform.lendsChunks;
   return {
     connection,
     events,
     writes,
     given,
-    receive: (bytes) => connection.receive(platform.chunk(typeof bytes === 'string' ? hex(bytes) : bytes)),
+    receive(bytes) {
+      const chunk = platform.chunk(typeof bytes === 'string' ? hex(bytes) : bytes);
+      connection.receive(chunk);
+      if (platform.lendsChunks) chunk.fill(0xa5);
+    },
     receiveChunk: (chunk) => connection.receive(chunk),
     on: (event, action) => actions.push((happened) => (happened === event ? action() : undefined)),
     onEach: (action) => actions.push(action),

@@ -47,6 +47,8 @@ export function frame({ opcode, payload = new Uint8Array(0), fin = true, key }: 
 /** A platform and the bytes that its transport would deliver. */
 export interface TestPlatform<Bytes extends Uint8Array = Uint8Array> extends Platform<Bytes> {
   readonly name: string;
+  /** Whether the transport uses the memory of a chunk again. */
+  readonly lendsChunks: boolean;
   /** A copy of `bytes` as a chunk of the transport, at an odd offset in memory that others use as well. */
   chunk(bytes: Uint8Array): Bytes;
 }
@@ -57,11 +59,13 @@ const encoder = new TextEncoder();
 /** Nothing but `Uint8Array` and the encoding standard; new memory is full of rubbish. */
 export const plainPlatform: TestPlatform = {
   name: 'plain Uint8Array',
+  lendsChunks: false,
   isUtf8: (bytes) => decode(bytes) !== undefined,
   decodeUtf8: (bytes, start, end) => decode(bytes.subarray(start, end)),
   encodeUtf8: (text) => encoder.encode(text),
   allocate: (size) => new Uint8Array(size).fill(0xa5),
   view: (bytes, start, end) => new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start),
+  copy: (bytes, start, end) => bytes.slice(start, end),
   chunk(bytes) {
     const chunk = new Uint8Array(bytes.length + 7).fill(0x5a).subarray(3, bytes.length + 3);
     chunk.set(bytes);
@@ -72,12 +76,14 @@ export const plainPlatform: TestPlatform = {
 /** Node's `Buffer`, whose `slice` is a view and whose small ones share a pool. */
 export const bufferPlatform: TestPlatform<Buffer> = {
   name: 'Node Buffer',
+  lendsChunks: false,
   isUtf8,
   decodeUtf8: (bytes, start, end) =>
     isUtf8(bytes.subarray(start, end)) ? asBuffer(bytes).toString('utf8', start, end) : undefined,
   encodeUtf8: (text) => Buffer.from(text),
   allocate: (size) => Buffer.allocUnsafe(size).fill(0xa5),
   view: (bytes, start, end) => asBuffer(bytes).subarray(start, end),
+  copy: (bytes, start, end) => Buffer.from(bytes.subarray(start, end)),
   chunk(bytes) {
     const chunk = Buffer.allocUnsafe(bytes.length + 7)
       .fill(0x5a)
@@ -87,7 +93,14 @@ export const bufferPlatform: TestPlatform<Buffer> = {
   },
 };
 
-export const PLATFORMS: readonly TestPlatform[] = [plainPlatform, bufferPlatform];
+/** The same, whose chunks are lent. */
+const lendingPlatform: TestPlatform<Buffer> = {
+  ...bufferPlatform,
+  name: 'Node Buffer with chunks that are lent',
+  lendsChunks: true,
+};
+
+export const PLATFORMS: readonly TestPlatform[] = [plainPlatform, bufferPlatform, lendingPlatform];
 
 /** What was asked of a platform. */
 export interface PlatformCounts {

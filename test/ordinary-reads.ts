@@ -1,0 +1,19 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/**
+ * Takes from this process what reading into shared memory needs, so that sockets are read in the ordinary way: as on a
+ * version of Node that has changed what is behind its sockets.
+ */
+const server = createServer().listen(0, '127.0.0.1');
+await once(server, 'listening');
+const { _handle: handle } = server as unknown as { _handle: object };
+Reflect.deleteProperty(ownerOf(handle, 'useUserBuffer'), 'useUserBuffer');
+server.close();
+
+function ownerOf(object: object, name: string): object {
+  let owner: object | null = object;
+  while (owner !== null && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
+  if (owner === null) throw new Error(`Nothing has '${name}': how does Node read now?`);
+  return owner;
+}
