@@ -1,13 +1,11 @@
 import { constants, createInflateRaw } from 'node:zlib';
-import { DEFLATE_TAIL } from '../protocol/deflate.js';
+import { DEFLATE_TAIL, MAX_WINDOW_BITS } from '../protocol/deflate.js';
 import type { Inflated, InflateFailure, InflateStream } from '../protocol/inflater.js';
 import { InflateOutput, SCRATCH } from './inflate-output.js';
 import { ZlibState } from './zlib.js';
 
 /** Up to this size a compressed message is inflated at once, bytes. */
 export const INFLATE_AT_ONCE = 16 * 1024;
-
-export const MAX_WINDOW_BITS = 15;
 
 /** How far back a message can refer at most, bytes. */
 const MAX_WINDOW = 1 << MAX_WINDOW_BITS;

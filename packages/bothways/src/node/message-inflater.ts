@@ -1,5 +1,6 @@
 import type { Inflated, Inflater, InflateStream } from '../protocol/inflater.js';
-import { INFLATE_AT_ONCE, InflateContext, MAX_WINDOW_BITS } from './inflate-context.js';
+import { MAX_WINDOW_BITS } from '../protocol/deflate.js';
+import { INFLATE_AT_ONCE, InflateContext } from './inflate-context.js';
 import { Spares, inTurn } from './zlib-pool.js';
 
 /** What is told of a message that is inflated in the thread pool. */

@@ -1,5 +1,6 @@
 import { hash, createHash, randomBytes, randomFillSync } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
+import { copyBytes } from './copy-bytes.js';
 import type { Platform } from '../protocol/platform.js';
 
 /** What Node does better than any code of ours. */
@@ -12,17 +13,9 @@ export const nodePlatform: Platform<Buffer> = {
   copy,
 };
 
-/** Below this many bytes a loop copies faster than a call. */
-const LOOP_BELOW = 48;
-
 function copy(bytes: Uint8Array, start: number, end: number): Buffer {
-  const length = end - start;
-  const target = Buffer.allocUnsafe(length);
-  if (length < LOOP_BELOW) {
-    for (let index = 0; index < length; index++) target[index] = bytes[start + index]!;
-  } else {
-    target.set(bytes.subarray(start, end));
-  }
+  const target = Buffer.allocUnsafe(end - start);
+  copyBytes(target, 0, bytes, start, end);
   return target;
 }
 

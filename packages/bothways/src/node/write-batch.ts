@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
 import { mask } from '../protocol/mask.js';
+import { copyBytes } from './copy-bytes.js';
 import { deflatedBound, type MessageDeflater } from './message-deflater.js';
 import { randomMaskingKey } from './platform.js';
 
@@ -10,9 +11,6 @@ export const COPY_LIMIT = 16 * 1024;
 
 /** The longest text whose UTF-8 surely fits into `COPY_LIMIT`, UTF-16 units. */
 export const TEXT_COPY_LIMIT = Math.floor(COPY_LIMIT / 3);
-
-/** Below this many bytes a loop copies faster than a call. */
-const LOOP_BELOW = 48;
 
 /** What a connection gets that sends outside of its own read, as one of thousands in a broadcast may. */
 const SMALL_BLOCK = 2 * 1024;
@@ -70,11 +68,7 @@ export class WriteBatch {
     const block = this.#reserve(MAX_HEADER + length);
     const key = this.#masks ? randomMaskingKey() : undefined;
     const at = writeHeader(block, this.#length, firstByte, length, key);
-    if (length < LOOP_BELOW) {
-      for (let index = 0; index < length; index++) block[at + index] = payload[index]!;
-    } else {
-      block.set(payload, at);
-    }
+    copyBytes(block, at, payload, 0, length);
     if (key !== undefined) mask(block, at, at + length, key, 0);
     this.#length = at + length;
   }

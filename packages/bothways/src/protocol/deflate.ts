@@ -27,7 +27,7 @@ export interface DeflateAgreement {
 export const DEFLATE_TAIL: readonly number[] = [0x00, 0x00, 0xff, 0xff];
 
 /** How far back a message may refer when nothing was agreed on (section 7.1.2). */
-const MAX_WINDOW_BITS = 15;
+export const MAX_WINDOW_BITS = 15;
 
 /**
  * The smallest window that the other end is asked to compress with. 8 is allowed, but zlib cannot do it, and an end
