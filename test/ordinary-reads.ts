@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 
 /**
  * Takes from this process what reading into shared memory needs, so that sockets are read in the ordinary way: as on a
- * version of Node that has changed what is behind its sockets.
+ * version of Node that has changed what is behind its sockets. The library is loaded without WebAssembly, so that it
+ * unmasks in the ordinary way too.
  */
 const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
@@ -17,3 +18,12 @@ function ownerOf(object: object, name: string): object {
   if (owner === null) throw new Error(`Nothing has '${name}': how does Node read now?`);
   return owner;
 }
+
+// Others, such as undici, cannot do without.
+const names = globalThis as { WebAssembly?: unknown };
+const { WebAssembly: wasm } = names;
+delete names.WebAssembly;
+const { maskKernel } = await import('../packages/bothways/src/protocol/mask-kernel.js');
+await import('bothways');
+names.WebAssembly = wasm;
+if (maskKernel !== undefined) throw new Error('The kernel is there without WebAssembly: how was it loaded?');

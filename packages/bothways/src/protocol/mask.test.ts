@@ -1,12 +1,19 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readKey } from './frame.js';
+import { wasmPlatform } from './globals.js';
+import { maskKernel } from './mask-kernel.js';
 import { mask } from './mask.js';
 import { hex, pattern, toHex } from './test-platform.js';
 
 /** Every byte of it differs, and as a 32-bit integer it is negative. */
 const KEY_BYTES = hex('37 fa 21 9d');
 const KEY = readKey(KEY_BYTES, 0);
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetModules();
+});
 
 describe('mask', () => {
   it('masks the example of RFC 6455 section 5.7', () => {
@@ -68,29 +75,86 @@ describe('mask', () => {
   });
 });
 
-describe('mask on a big-endian machine', () => {
-  afterEach(() => {
-    vi.unstubAllGlobals();
-    vi.resetModules();
+describe('The kernel', () => {
+  it('is there, with room to read into', () => {
+    expect(maskKernel?.readBlock).toHaveLength(65_536);
   });
 
+  it('does the same where the bytes lie, for every length, alignment, start and phase', () => {
+    expect(wrongCases(mask, inKernel)).toEqual([]);
+  });
+
+  it('does the same with what it copies in and out, and with what lies in its memory, at random', async () => {
+    const loops = await importWithout('WebAssembly');
+    const cases = fc.record({
+      length: fc.oneof(fc.nat({ max: 2100 }), fc.nat({ max: 200_000 })),
+      start: fc.nat({ max: 70 }),
+      key: fc.integer(),
+      phase: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, fc.boolean(), ({ length, start, key, phase }, isInKernel) => {
+        const size = Math.min(start + length + 5, isInKernel ? 65_536 : Infinity);
+        const original = pattern(size);
+        const expected = Uint8Array.from(original);
+        const bytes = isInKernel ? inKernel(original) : Uint8Array.from(original);
+        const end = Math.max(start, size - 5);
+        loops.mask(expected, start, end, key, phase);
+        mask(bytes, start, end, key, phase);
+        expect(Buffer.compare(bytes, expected)).toBe(0);
+      }),
+    );
+  });
+});
+
+describe.each(['WebAssembly', 'its vectors', 'the leave to compile'])('mask without %s', (what) => {
+  it('does what section 5.3 says all the same', async () => {
+    const loops = await importWithout(what);
+    expect((await import('./mask-kernel.js')).maskKernel).toBeUndefined();
+    expect(wrongCases(loops.mask)).toEqual([]);
+    const bytes = pattern(200_001);
+    loops.mask(bytes, 0, bytes.length, KEY, 3);
+    mask(bytes, 0, bytes.length, KEY, 3);
+    expect(Buffer.compare(bytes, pattern(200_001))).toBe(0);
+  });
+});
+
+describe('mask on a big-endian machine', () => {
   it('puts each byte of the key where the same byte of the payload is', async () => {
     vi.stubGlobal('Uint32Array', bigEndianWords(Uint32Array));
     vi.stubGlobal('Int32Array', bigEndianWords(Int32Array));
-    vi.resetModules();
-    const bigEndian = await import('./mask.js');
+    const bigEndian = await importWithout('WebAssembly');
     expect(wrongCases(bigEndian.mask)).toEqual([]);
   });
 });
 
+/** The module where something of WebAssembly is missing. */
+async function importWithout(what: string): Promise<{ mask: typeof mask }> {
+  const fails = function failing(): never {
+    throw new Error(`There is no ${what}`);
+  };
+  const { Instance, Module } = wasmPlatform()!;
+  const partly = what === 'its vectors' ? { Instance, Module: fails } : { Instance: fails, Module };
+  vi.stubGlobal('WebAssembly', what === 'WebAssembly' ? undefined : partly);
+  vi.resetModules();
+  return await import('./mask.js');
+}
+
+/** A copy in the kernel's memory; the last one is gone then. */
+function inKernel(bytes: Uint8Array): Uint8Array {
+  const copy = maskKernel!.readBlock.subarray(0, bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Compares with the formula of section 5.3, byte by byte; returns the cases that differ. */
-function wrongCases(candidate: typeof mask): string[] {
+function wrongCases(candidate: typeof mask, place = (bytes: Uint8Array) => bytes): string[] {
   const wrong: string[] = [];
   for (let length = 0; length <= 140; length++) {
     for (const start of [0, 1, 2, 3, 70]) {
       for (let offset = 0; offset < 4; offset++) {
         for (let phase = 0; phase < 4; phase++) {
-          const memory = pattern(offset + start + length + 9);
+          const memory = place(pattern(offset + start + length + 9));
           const expected = Uint8Array.from(memory);
           for (let at = 0; at < length; at++) {
             expected[offset + start + at]! ^= KEY_BYTES[(phase + at) % 4]!;

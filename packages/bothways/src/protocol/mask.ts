@@ -1,7 +1,12 @@
+import { maskKernel, type MaskKernel } from './mask-kernel.js';
+
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** Below this many bytes a view of 32-bit words costs more than it saves (measured). */
+/** Below this many bytes a view of 32-bit words, or a call of the kernel, costs more than it saves (measured). */
 const WORDS_FROM = 128;
+
+/** From this many bytes on the kernel is faster even if they must be copied into its memory and back (measured). */
+const KERNEL_FROM = 1024;
 
 /**
  * Masks or unmasks `bytes[start, end)` in place (RFC 6455 section 5.3): byte i is XORed with byte i modulo 4
@@ -11,18 +16,17 @@ const WORDS_FROM = 128;
  * @param phase how many bytes of the payload went before `start`; only its value modulo 4 counts.
  */
 export function mask(bytes: Uint8Array, start: number, end: number, key: number, phase: number): void {
-  let rotated = rotate(key, phase);
-  if (end - start < WORDS_FROM) {
+  const rotated = rotate(key, phase);
+  const length = end - start;
+  if (length < WORDS_FROM) {
     maskBytes(bytes, start, end, rotated);
-    return;
+  } else if (maskKernel !== undefined && bytes.buffer === maskKernel.buffer) {
+    maskKernel.mask(bytes.byteOffset + start, length, rotated);
+  } else if (maskKernel !== undefined && length >= KERNEL_FROM) {
+    maskByKernel(maskKernel, bytes, start, end, rotated);
+  } else {
+    maskByWords(bytes, start, end, rotated);
   }
-  const toBoundary = -(bytes.byteOffset + start) & 3;
-  maskBytes(bytes, start, start + toBoundary, rotated);
-  rotated = rotate(rotated, toBoundary);
-  const wordsStart = start + toBoundary;
-  const count = (end - wordsStart) >>> 2;
-  maskWords(new Int32Array(bytes.buffer, bytes.byteOffset + wordsStart, count), rotated);
-  maskBytes(bytes, wordsStart + count * 4, end, rotated);
 }
 
 /** Turns the key so that its lowest byte is the one for payload byte `by`. */
@@ -45,6 +49,27 @@ function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): 
   if (at < end) bytes[at++]! ^= key;
   if (at < end) bytes[at++]! ^= second;
   if (at < end) bytes[at]! ^= third;
+}
+
+function maskByKernel(kernel: MaskKernel, bytes: Uint8Array, start: number, end: number, key: number): void {
+  const { scratch, scratchAt } = kernel;
+  // The size of the scratch is a multiple of 4: each piece begins with the same byte of the key.
+  for (let at = start; at < end; at += scratch.length) {
+    const piece = bytes.subarray(at, Math.min(at + scratch.length, end));
+    scratch.set(piece);
+    kernel.mask(scratchAt, piece.length, key);
+    piece.set(piece.length === scratch.length ? scratch : scratch.subarray(0, piece.length));
+  }
+}
+
+/** @internal What does without the kernel, for any length. */
+export function maskByWords(bytes: Uint8Array, start: number, end: number, key: number): void {
+  const wordsStart = Math.min(end, start + (-(bytes.byteOffset + start) & 3));
+  maskBytes(bytes, start, wordsStart, key);
+  const rotated = rotate(key, wordsStart - start);
+  const count = (end - wordsStart) >>> 2;
+  maskWords(new Int32Array(bytes.buffer, bytes.byteOffset + wordsStart, count), rotated);
+  maskBytes(bytes, wordsStart + count * 4, end, rotated);
 }
 
 function maskWords(words: Int32Array, key: number): void {

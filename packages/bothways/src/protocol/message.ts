@@ -5,8 +5,8 @@ import { UTF8_INVALID, UTF8_START, checkUtf8, incompleteTail, type Utf8State } f
 /** What a header alone may reserve, bytes, whatever length it announces. */
 const MAX_RESERVED_AHEAD = 64 * 1024;
 
-/** And how often as much as has arrived: copying a large message again as it grows would cost more than memory. */
-const RESERVED_PER_BYTE = 16;
+/** When this part of a message has arrived there is memory for all of it: little was copied until then. */
+const BELIEVED_FROM = 1 / 32;
 
 /** What the first of several fragments reserves at least, bytes. */
 const MIN_CAPACITY = 256;
@@ -32,7 +32,7 @@ export class PartialMessage<Bytes extends Uint8Array> {
   }
 
   /**
-   * Adds `source[start, end)`, unmasked with `key` where there is one.
+   * Adds `source[start, end)`, which is unmasked with `key` where there is one.
    *
    * @param promised how long the message is, by what the headers so far have said.
    * @param isLast whether no fragment will follow.
@@ -50,8 +50,9 @@ export class PartialMessage<Bytes extends Uint8Array> {
     const from = this.length;
     const to = from + end - start;
     const bytes = this.#reserve(to, promised, isLast);
+    // Where it was read to, not where it goes: that may be memory in which masking is fastest.
+    if (key !== undefined) mask(source, start, end, key, phase);
     bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), from);
-    if (key !== undefined) mask(bytes, from, to, key, phase);
     this.length = to;
     if (this.isText) this.#utf8 = this.#check(bytes, from, to);
     return this.#utf8 !== UTF8_INVALID;
@@ -67,7 +68,8 @@ export class PartialMessage<Bytes extends Uint8Array> {
   #reserve(needed: number, promised: number, isLast: boolean): Bytes {
     const current = this.#bytes;
     if (current !== undefined && current.length >= needed) return current;
-    const ahead = Math.min(promised, Math.max(MAX_RESERVED_AHEAD, RESERVED_PER_BYTE * needed));
+    const isBelieved = needed >= promised * BELIEVED_FROM;
+    const ahead = isBelieved ? promised : Math.min(promised, Math.max(MAX_RESERVED_AHEAD, 2 * needed));
     // A message of one frame ends in a buffer of exactly its size; one of fragments has room for the next.
     const capacity = isLast ? ahead : Math.max(MIN_CAPACITY, 2 * needed, ahead);
     const bytes = this.#platform.allocate(capacity);
