@@ -11,12 +11,12 @@ export default defineConfig({
         },
       },
       {
-        // What reads from sockets, once more where Node lets nobody choose the memory.
+        // What uses sockets, once more where Node lets nobody see what is behind them.
         extends: true,
         test: {
-          name: 'ordinary reads',
-          setupFiles: ['test/ordinary-reads.ts'],
-          exclude: ['packages/bothways/src/node/shared-reads.test.ts'],
+          name: 'ordinary sockets',
+          setupFiles: ['test/ordinary-sockets.ts'],
+          exclude: ['packages/bothways/src/node/{shared-reads,direct-output}.test.ts'],
           include: [
             'packages/bothways/src/node/**/*.test.ts',
             'test/{conformance,fuzz,interop}/**/*.test.ts',

@@ -52,7 +52,6 @@ export interface SenderHost {
  */
 export class MessageSender implements FragmentSink {
   readonly batch: WriteBatch;
-  readonly #socket: Duplex;
   readonly #host: SenderHost;
   readonly #threshold: number;
   readonly #deflater: MessageDeflater | undefined;
@@ -63,7 +62,6 @@ export class MessageSender implements FragmentSink {
   #onBelow: (() => void) | undefined;
 
   constructor(socket: Duplex, masks: boolean, compression: AgreedCompression | undefined, host: SenderHost) {
-    this.#socket = socket;
     this.#host = host;
     this.batch = new WriteBatch(socket, masks);
     // An empty message is not worth a byte.
@@ -76,7 +74,7 @@ export class MessageSender implements FragmentSink {
 
   /** Bytes that were sent and that the operating system has not taken. */
   get bufferedAmount(): number {
-    return this.batch.length + this.#socket.writableLength + this.#taskBytes;
+    return this.batch.bufferedAmount + this.#taskBytes;
   }
 
   /** The same, and what it takes to keep it: messages that wait are not free, even empty ones. */
@@ -208,7 +206,7 @@ export class MessageSender implements FragmentSink {
 
   /** Whether more waits to be written than should. What is still to be compressed or streamed does not count. */
   get isAbove(): boolean {
-    return this.batch.length + this.#socket.writableLength > this.#host.highWaterMark;
+    return this.batch.bufferedAmount > this.#host.highWaterMark;
   }
 
   #sendNow(firstByte: number, payload: Uint8Array, length: number): void {

@@ -78,10 +78,10 @@ describe('A write batch', () => {
     batch.writeText(TEXT, 'a');
     batch.writeFrame(BINARY, hex('01 02'));
     batch.writeEncoded(serverFrame(0x89));
-    expect([batch.length, stream.writes.length]).toEqual([3 + 4 + 2, 0]);
+    expect([batch.bufferedAmount, stream.writes.length]).toEqual([3 + 4 + 2, 0]);
     await turns(1);
     expect(stream.writes).toEqual([hex('81 01 61 82 02 0102 89 00')]);
-    expect(batch.length).toBe(0);
+    expect(batch.bufferedAmount).toBe(0);
   });
 
   it('keeps no large block for the little that waits in a stream', async () => {
@@ -244,7 +244,7 @@ describe('A write batch', () => {
     batch.writeFrame(BINARY, Buffer.alloc(COPY_LIMIT + 1));
     await turns();
     expect([stream.writes, errors]).toEqual([[], []]);
-    expect(batch.length).toBe(0);
+    expect(batch.bufferedAmount).toBe(0);
   });
 
   it('writes encoded frames of any size in their order', () => {

@@ -1,9 +1,10 @@
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER, RSV1, headerLength, writeHeader } from '../protocol/frame.js';
 import { mask } from '../protocol/mask.js';
 import { copyBytes } from './copy-bytes.js';
+import { DirectOutput } from './direct-output.js';
 import { deflatedBound, type MessageDeflater } from './message-deflater.js';
+import { StreamOutput, type Output } from './output.js';
 import { randomMaskingKey } from './platform.js';
 
 /** Payloads up to this size are copied into the batch; larger ones are written from where they are, bytes. */
@@ -28,24 +29,29 @@ const freeLarge: Buffer[] = [];
  * messages cheap.
  */
 export class WriteBatch {
-  /** Called when a write has been taken by the operating system; set while somebody waits for that. */
-  onWritten: (() => void) | undefined;
-  readonly #socket: Duplex;
+  readonly #output: Output;
   readonly #masks: boolean;
-  readonly #copiesOut: boolean;
   #block: Buffer | undefined;
   #length = 0;
   #isHeld = false;
 
   constructor(socket: Duplex, masks: boolean) {
-    this.#socket = socket;
+    this.#output = DirectOutput.open(socket) ?? new StreamOutput(socket);
     this.#masks = masks;
-    this.#copiesOut = socket instanceof Socket;
   }
 
-  /** Bytes that have not been handed to the socket. */
-  get length(): number {
-    return this.#length;
+  /** Bytes that were sent and that the operating system has not taken. */
+  get bufferedAmount(): number {
+    return this.#length + this.#output.waiting;
+  }
+
+  /** What is called when the operating system has taken something; set while somebody waits for that. */
+  set onWritten(call: (() => void) | undefined) {
+    this.#output.onWritten = call;
+  }
+
+  get onWritten(): (() => void) | undefined {
+    return this.#output.onWritten;
   }
 
   /** Nothing is written until `release`: a chunk is being handled, and more may follow. */
@@ -115,7 +121,7 @@ export class WriteBatch {
   writeEncoded(frames: Uint8Array): void {
     if (frames.length > COPY_LIMIT) {
       this.flush();
-      this.#write(frames);
+      this.#output.write(frames);
       return;
     }
     this.#reserve(frames.length).set(frames, this.#length);
@@ -126,19 +132,15 @@ export class WriteBatch {
   flush(): void {
     const block = this.#block;
     if (block === undefined) return;
-    const length = this.#length;
-    this.#block = undefined;
-    this.#length = 0;
+    const length = this.#takeBlock();
     // Much of a block would be kept for the little that has to wait in it.
-    if (length < block.length / 2 && (!this.#copiesOut || this.#socket.writableLength > 0)) {
-      this.#write(Buffer.from(block.subarray(0, length)));
+    if (length < block.length / 2 && !this.#output.isIdle) {
+      this.#output.write(Buffer.from(block.subarray(0, length)));
       giveBack(block);
       return;
     }
-    this.#write(block.subarray(0, length));
-    // Taken at once by the operating system (or encrypted): the block can be used again. Otherwise it is the
-    // stream's.
-    if (this.#copiesOut && this.#socket.writableLength === 0) giveBack(block);
+    this.#output.write(block.subarray(0, length));
+    this.#giveBackIfTaken(block);
   }
 
   #writeLarge(firstByte: number, payload: Uint8Array): void {
@@ -150,21 +152,26 @@ export class WriteBatch {
       frame.set(payload, at);
       mask(frame, at, at + length, key, 0);
       this.flush();
-      this.#write(frame.subarray(0, at + length));
+      this.#output.write(frame.subarray(0, at + length));
       return;
     }
-    const header = Buffer.allocUnsafe(headerLength(length, false));
-    writeHeader(header, 0, firstByte, length);
-    this.#socket.cork();
-    this.flush();
-    this.#write(header);
-    this.#write(payload);
-    this.#socket.uncork();
+    const block = this.#reserve(MAX_HEADER);
+    this.#length = writeHeader(block, this.#length, firstByte, length);
+    this.#output.writeBoth(block.subarray(0, this.#takeBlock()), payload);
+    this.#giveBackIfTaken(block);
   }
 
-  /** What comes after the socket's end has nowhere to go. */
-  #write(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(bytes, this.onWritten);
+  /** @returns how much was in it. */
+  #takeBlock(): number {
+    const length = this.#length;
+    this.#block = undefined;
+    this.#length = 0;
+    return length;
+  }
+
+  /** Otherwise the block is the output's. */
+  #giveBackIfTaken(block: Buffer): void {
+    if (this.#output.isIdle) giveBack(block);
   }
 
   /** A block with room for `size` bytes after what is in it. */

@@ -2,14 +2,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Takes from this process what reading into shared memory needs, so that sockets are read in the ordinary way: as on a
- * version of Node that has changed what is behind its sockets. The library is loaded without WebAssembly, so that it
- * unmasks in the ordinary way too.
+ * Takes from this process what it needs to read into shared memory and to write past a socket's stream, so that sockets are
+ * used in the ordinary way: as on a version of Node that has changed what is behind them. The library is loaded without
+ * WebAssembly, so that it unmasks in the ordinary way too.
  */
 const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
 const { _handle: handle } = server as unknown as { _handle: object };
-Reflect.deleteProperty(ownerOf(handle, 'useUserBuffer'), 'useUserBuffer');
+for (const name of ['useUserBuffer', 'writeQueueSize']) {
+  Reflect.deleteProperty(ownerOf(handle, name), name);
+}
 server.close();
 
 function ownerOf(object: object, name: string): object {

@@ -1,0 +1,139 @@
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getSystemErrorName } from 'node:util';
+import type { Output } from './output.js';
+
+/** What Node hands to the operating system, with what is kept until that has taken it. */
+interface WriteRequest {
+  oncomplete: (this: WriteRequest, status: number) => void;
+  output: DirectOutput | undefined;
+  size: number;
+  kept: unknown;
+}
+
+/** What is behind a socket of Node; none of it is a public interface. A status below 0 is an error number. */
+interface Handle {
+  /** Bytes that the operating system has not taken. */
+  readonly writeQueueSize: number;
+  writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
+  writev(request: WriteRequest, chunks: readonly Uint8Array[], areAllBytes: true): number;
+}
+
+type Internals = Socket & { readonly _handle: Handle | null };
+
+/**
+ * Writes to a plain socket as its stream does, but without the stream: what that does for each write costs as much as
+ * all that a small message needs of us. The stream knows nothing of it and still ends, destroys and reads the socket.
+ */
+export class DirectOutput implements Output {
+  onWritten: (() => void) | undefined;
+  waiting = 0;
+  readonly #socket: Internals;
+
+  private constructor(socket: Internals) {
+    this.#socket = socket;
+  }
+
+  /** @returns `undefined` if it is no plain socket of Node, or if anything that this takes is not there. */
+  static open(socket: Duplex): DirectOutput | undefined {
+    // Not TLS, nor anything that somebody else made to look like a socket or whose writes somebody watches.
+    if (WriteRequestClass === undefined || Object.getPrototypeOf(socket) !== Socket.prototype)
+      return undefined;
+    if (Object.hasOwn(socket, 'write')) return undefined;
+    const { _handle: handle } = socket as Internals;
+    const isUsual =
+      typeof handle?.writeBuffer === 'function' &&
+      typeof handle.writev === 'function' &&
+      typeof handle.writeQueueSize === 'number';
+    return isUsual ? new DirectOutput(socket as Internals) : undefined;
+  }
+
+  get isIdle(): boolean {
+    return this.waiting === 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    const { _handle: handle } = this.#socket;
+    if (handle === null || !this.#socket.writable) return;
+    const request = takeRequest();
+    this.#settle(handle, request, handle.writeBuffer(request, bytes), bytes.length, bytes);
+  }
+
+  writeBoth(first: Uint8Array, second: Uint8Array): void {
+    const { _handle: handle } = this.#socket;
+    if (handle === null || !this.#socket.writable) return;
+    const request = takeRequest();
+    const chunks = [first, second];
+    this.#settle(handle, request, handle.writev(request, chunks, true), first.length + second.length, chunks);
+  }
+
+  /** @internal What waited has been taken, or never will be. */
+  complete(size: number, status: number): void {
+    this.waiting -= size;
+    if (status < 0) this.#fail(status);
+    this.onWritten?.();
+  }
+
+  #settle(handle: Handle, request: WriteRequest, status: number, size: number, kept: unknown): void {
+    if (status < 0) {
+      this.#fail(status);
+    } else if (handle.writeQueueSize === 0) {
+      // Taken at once: Node did not touch the request, and the next write can use it.
+      if (this.onWritten !== undefined) process.nextTick(this.onWritten);
+      return;
+    } else {
+      request.output = this;
+      request.size = size;
+      request.kept = kept;
+      this.waiting += size;
+    }
+    spare = undefined;
+  }
+
+  #fail(status: number): void {
+    if (this.#socket.destroyed) return;
+    const code = getSystemErrorName(status);
+    const error = new Error(`write ${code}`);
+    this.#socket.destroy(Object.assign(error, { errno: status, code, syscall: 'write' }));
+  }
+}
+
+const WriteRequestClass = findWriteRequest();
+
+let spare: WriteRequest | undefined;
+
+function takeRequest(): WriteRequest {
+  spare ??= makeRequest();
+  return spare;
+}
+
+function makeRequest(): WriteRequest {
+  const request = new WriteRequestClass!();
+  request.oncomplete = onComplete;
+  request.output = undefined;
+  request.size = 0;
+  request.kept = undefined;
+  return request;
+}
+
+function onComplete(this: WriteRequest, status: number): void {
+  this.kept = undefined;
+  this.output!.complete(this.size, status);
+}
+
+/** The class of Node's own requests to write: a socket that does not know that nothing is behind it shows one. */
+function findWriteRequest(): (new () => WriteRequest) | undefined {
+  let found: (new () => WriteRequest) | undefined;
+  const writeBuffer = (request: object): number => {
+    found = request.constructor as new () => WriteRequest;
+    return 0;
+  };
+  try {
+    new Socket({ handle: { writeBuffer }, manualStart: true } as SocketConstructorOpts).write(
+      Buffer.alloc(1),
+    );
+  } catch {
+    // Another Node, with other sockets: they are written to in the ordinary way.
+  }
+  return found;
+}
