@@ -1,18 +1,22 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, Socket, type SocketConstructorOpts } from 'node:net';
 
 /**
- * Takes from this process what it needs to read into shared memory and to write past a socket's stream, so that sockets are
- * used in the ordinary way: as on a version of Node that has changed what is behind them. The library is loaded without
- * WebAssembly, so that it unmasks in the ordinary way too.
+ * Takes from this process what it needs to read into shared memory and to write past a socket's stream, so that sockets
+ * are used in the ordinary way: as on a version of Node that has changed what is behind them. The library is loaded
+ * without WebAssembly, so that it unmasks in the ordinary way too.
  */
 const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
 const { _handle: handle } = server as unknown as { _handle: object };
-for (const name of ['useUserBuffer', 'writeQueueSize']) {
-  Reflect.deleteProperty(ownerOf(handle, name), name);
-}
+Reflect.deleteProperty(ownerOf(handle, 'useUserBuffer'), 'useUserBuffer');
 server.close();
+
+const writeBuffer = (request: object): number => {
+  Object.assign(Object.getPrototypeOf(request) as object, { getAsyncId: undefined });
+  return 0;
+};
+new Socket({ handle: { writeBuffer }, manualStart: true } as SocketConstructorOpts).write(Buffer.alloc(1));
 
 function ownerOf(object: object, name: string): object {
   let owner: object | null = object;

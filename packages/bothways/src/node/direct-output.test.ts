@@ -71,6 +71,26 @@ describe('A direct output', () => {
     expect(output.isIdle).toBe(true);
   });
 
+  it('tells a write that waited for a moment from one that did not wait', async () => {
+    const { socket } = await openPair();
+    const output = DirectOutput.open(socket)!;
+    const requests: { oncomplete(status: number): void }[] = [];
+    const { _handle: handle } = socket as unknown as { _handle: object };
+    // What the operating system took only when it was asked again: it is all gone, but Node still has the request.
+    Object.assign(handle, {
+      writeBuffer: (request: (typeof requests)[number]) => {
+        requests.push(Object.assign(request, { getAsyncId: () => 1 }));
+        return 0;
+      },
+    });
+    output.write(Buffer.from('one'));
+    output.write(Buffer.from('two'));
+    expect(requests[0]).not.toBe(requests[1]);
+    expect(output.waiting).toBe(6);
+    for (const request of requests) request.oncomplete(0);
+    expect(output.waiting).toBe(0);
+  });
+
   it('goes behind what the stream was given before', async () => {
     const { client, socket } = await openPair();
     const output = DirectOutput.open(socket)!;

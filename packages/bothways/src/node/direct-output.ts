@@ -9,12 +9,17 @@ interface WriteRequest {
   output: DirectOutput | undefined;
   size: number;
   kept: unknown;
+  /** -1 while Node has not taken the request, because all was written at once. */
+  getAsyncId(): number;
+}
+
+interface WriteRequestClass {
+  readonly prototype: WriteRequest;
+  new (): WriteRequest;
 }
 
 /** What is behind a socket of Node; none of it is a public interface. A status below 0 is an error number. */
 interface Handle {
-  /** Bytes that the operating system has not taken. */
-  readonly writeQueueSize: number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
   writev(request: WriteRequest, chunks: readonly Uint8Array[], areAllBytes: true): number;
 }
@@ -37,14 +42,10 @@ export class DirectOutput implements Output {
   /** @returns `undefined` if it is no plain socket of Node, or if anything that this takes is not there. */
   static open(socket: Duplex): DirectOutput | undefined {
     // Not TLS, nor anything that somebody else made to look like a socket or whose writes somebody watches.
-    if (WriteRequestClass === undefined || Object.getPrototypeOf(socket) !== Socket.prototype)
-      return undefined;
+    if (RequestOfNode === undefined || Object.getPrototypeOf(socket) !== Socket.prototype) return undefined;
     if (Object.hasOwn(socket, 'write')) return undefined;
     const { _handle: handle } = socket as Internals;
-    const isUsual =
-      typeof handle?.writeBuffer === 'function' &&
-      typeof handle.writev === 'function' &&
-      typeof handle.writeQueueSize === 'number';
+    const isUsual = typeof handle?.writeBuffer === 'function' && typeof handle.writev === 'function';
     return isUsual ? new DirectOutput(socket as Internals) : undefined;
   }
 
@@ -56,7 +57,7 @@ export class DirectOutput implements Output {
     const { _handle: handle } = this.#socket;
     if (handle === null || !this.#socket.writable) return;
     const request = takeRequest();
-    this.#settle(handle, request, handle.writeBuffer(request, bytes), bytes.length, bytes);
+    this.#settle(request, handle.writeBuffer(request, bytes), bytes.length, bytes);
   }
 
   writeBoth(first: Uint8Array, second: Uint8Array): void {
@@ -64,7 +65,7 @@ export class DirectOutput implements Output {
     if (handle === null || !this.#socket.writable) return;
     const request = takeRequest();
     const chunks = [first, second];
-    this.#settle(handle, request, handle.writev(request, chunks, true), first.length + second.length, chunks);
+    this.#settle(request, handle.writev(request, chunks, true), first.length + second.length, chunks);
   }
 
   /** @internal What waited has been taken, or never will be. */
@@ -74,11 +75,11 @@ export class DirectOutput implements Output {
     this.onWritten?.();
   }
 
-  #settle(handle: Handle, request: WriteRequest, status: number, size: number, kept: unknown): void {
+  #settle(request: WriteRequest, status: number, size: number, kept: unknown): void {
     if (status < 0) {
       this.#fail(status);
-    } else if (handle.writeQueueSize === 0) {
-      // Taken at once: Node did not touch the request, and the next write can use it.
+    } else if (request.getAsyncId() === -1) {
+      // The next write can use the request.
       if (this.onWritten !== undefined) process.nextTick(this.onWritten);
       return;
     } else {
@@ -98,7 +99,7 @@ export class DirectOutput implements Output {
   }
 }
 
-const WriteRequestClass = findWriteRequest();
+const RequestOfNode = findWriteRequest();
 
 let spare: WriteRequest | undefined;
 
@@ -108,7 +109,7 @@ function takeRequest(): WriteRequest {
 }
 
 function makeRequest(): WriteRequest {
-  const request = new WriteRequestClass!();
+  const request = new RequestOfNode!();
   request.oncomplete = onComplete;
   request.output = undefined;
   request.size = 0;
@@ -122,10 +123,10 @@ function onComplete(this: WriteRequest, status: number): void {
 }
 
 /** The class of Node's own requests to write: a socket that does not know that nothing is behind it shows one. */
-function findWriteRequest(): (new () => WriteRequest) | undefined {
-  let found: (new () => WriteRequest) | undefined;
+function findWriteRequest(): WriteRequestClass | undefined {
+  let found: WriteRequestClass | undefined;
   const writeBuffer = (request: object): number => {
-    found = request.constructor as new () => WriteRequest;
+    found = request.constructor as WriteRequestClass;
     return 0;
   };
   try {
@@ -135,5 +136,5 @@ function findWriteRequest(): (new () => WriteRequest) | undefined {
   } catch {
     // Another Node, with other sockets: they are written to in the ordinary way.
   }
-  return found;
+  return typeof found?.prototype.getAsyncId === 'function' ? found : undefined;
 }
