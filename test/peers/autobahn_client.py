@@ -10,7 +10,7 @@ asyncio.set_event_loop(loop)
 asyncioreactor.install(loop)
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol, connectWS  # noqa: E402
-from autobahn_talk import Talk  # noqa: E402
+from autobahn_talk import PATIENCE, TIMEOUTS, Talk  # noqa: E402
 from conversations import main  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
 
@@ -24,6 +24,7 @@ async def connect(url, protocols):
 
     factory = WebSocketClientFactory(url, protocols=protocols)
     factory.protocol = ClientTalk
+    factory.setProtocolOptions(serverConnectionDropTimeout=PATIENCE, **TIMEOUTS)
     factory.clientConnectionFailed = lambda _, failure: opened.set_exception(failure.value)
     connectWS(factory)
     return await opened

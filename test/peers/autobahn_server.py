@@ -9,7 +9,7 @@ asyncio.set_event_loop(loop)
 asyncioreactor.install(loop)
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol  # noqa: E402
-from autobahn_talk import Talk  # noqa: E402
+from autobahn_talk import TIMEOUTS, Talk  # noqa: E402
 from conversations import SUBPROTOCOL, Echo, tell, transcript  # noqa: E402
 from twisted.internet import reactor  # noqa: E402
 
@@ -34,6 +34,7 @@ class ServerTalk(Talk, WebSocketServerProtocol):
 
 factory = WebSocketServerFactory()
 factory.protocol = ServerTalk
+factory.setProtocolOptions(**TIMEOUTS)
 port = reactor.listenTCP(0, factory, interface='127.0.0.1')
 reactor.callWhenRunning(lambda: print('listening', port.getHost().port, flush=True))
 reactor.run()

@@ -4,6 +4,11 @@ import asyncio
 
 from conversations import cut
 
+# Seconds until Autobahn gives up what it waits for. Its own second for a closing handshake is over before a machine
+# that runs all tests at once has given both processes a turn.
+PATIENCE = 10
+TIMEOUTS = {'openHandshakeTimeout': PATIENCE, 'closeHandshakeTimeout': PATIENCE}
+
 
 class Talk:
     """Mixed into a WebSocketClientProtocol or WebSocketServerProtocol."""
