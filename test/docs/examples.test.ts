@@ -103,6 +103,15 @@ test.each([
   expect(await receive(socket)).toBe('Hello');
 });
 
+test('those in two processes hear each other', async () => {
+  const url = await urlOf(start('workers.ts'));
+  const [ada, bob] = [await open(url), await open(url)];
+  expect(await receive(ada)).not.toBe(await receive(bob));
+  const hello = setInterval(() => ada.send('Hello'), 20);
+  onTestFinished(() => clearInterval(hello));
+  expect(await receive(bob)).toBe('Hello');
+});
+
 test('the server that heeds backpressure holds little of 64 MiB', async () => {
   const server = start('backpressure.ts');
   const socket = await open(await urlOf(server));

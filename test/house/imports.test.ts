@@ -12,6 +12,7 @@ const FOLDERS: Readonly<Record<string, { readonly folders: readonly string[]; re
   pubsub: { folders: ['protocol'], node: false },
   subprotocols: { folders: ['protocol'], node: false },
   node: { folders: ['protocol', 'session', 'pubsub'], node: true },
+  cluster: { folders: ['protocol', 'pubsub', 'node'], node: true },
   browser: { folders: ['protocol', 'session'], node: false },
   brokers: { folders: ['pubsub', 'session'], node: false },
   testing: { folders: ['protocol', 'session', 'pubsub'], node: false },

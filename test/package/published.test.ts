@@ -91,6 +91,7 @@ test.each([
 ])('TypeScript uses the installed package, with module %s and lib %j', async (module, lib) => {
   const source = `
     import { connect, reject, serve, WebSocket, type Connection } from 'bothways';
+    import { clusterBroker, startWorkers, type Broker } from 'bothways/cluster';
     import { isCloseCodeOnWire } from 'bothways/protocol';
 
     const server = await serve(
@@ -108,6 +109,9 @@ test.each([
     const standard = new WebSocket(server.url);
     standard.addEventListener('close', (event) => console.log(isCloseCodeOnWire(event.code)));
     standard.onmessage = (event) => console.log(event.data);
+    const broker: Broker = clusterBroker({ name: 'news' });
+    await serve({ port: 0, broker }, {});
+    console.log((await startWorkers({ count: 'auto' })).count);
     // @ts-expect-error a message is a string or bytes
     socket.send(1);
     // @ts-expect-error there is no such option

@@ -6,6 +6,7 @@ import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { Origins } from '../protocol/origin.js';
+import type { Broker } from '../pubsub/broker.js';
 import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
 import type { ConnectionLimits } from './connection.js';
 import type { Handlers } from './handlers.js';
@@ -74,6 +75,8 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
    * the client sends while it decides is kept for the connection.
    */
   accept?: ((request: HandshakeRequest) => State | Rejection | Promise<State | Rejection>) | undefined;
+  /** Carries what is published to servers in other processes, such as `clusterBroker()`. None by default. */
+  broker?: Broker | undefined;
   /** How many connections there may be; more are refused with 503. No limit by default. */
   maxConnections?: number | undefined;
   /** How many of them from one IP address; more are refused with 429. No limit by default. */
@@ -162,6 +165,11 @@ export const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
   error: FUNCTION,
 };
 
+function isBroker(value: unknown): boolean {
+  const methods = ['open', 'subscribe', 'unsubscribe', 'publish', 'close'] satisfies (keyof Broker)[];
+  return isObject(value) && methods.every((name) => typeof (value as Broker)[name] === 'function');
+}
+
 export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   ...CONNECTION_RULES,
   port: [
@@ -194,6 +202,7 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
     '"*", or a list of origins such as "https://example.com" and "https://*.example.com"',
   ],
   accept: FUNCTION,
+  broker: [isBroker, 'a broker, such as clusterBroker()'],
   maxConnections: COUNT,
   maxConnectionsPerAddress: COUNT,
 };

@@ -19,6 +19,7 @@ const WRONG: readonly (readonly [name: string, values: readonly unknown[], allow
   ['protocols', ['chat', [''], ['a b'], ['a,b'], [1], null], 'a list of tokens'],
   ['origins', ['https://example.com', true, {}, null], '"*", or a list of origins'],
   ['accept', [true, {}, null], 'a function'],
+  ['broker', [true, {}, null, { open() {}, close() {} }], 'a broker, such as clusterBroker()'],
   ['maxConnections', [0, -1, 1.5, '1', NaN, null], COUNT],
   ['maxConnectionsPerAddress', [0, -1, 1.5, '1', NaN, null], COUNT],
   ['maxMessageSize', [0, -1, 1.5, '1', Infinity, NaN, null], BYTES],

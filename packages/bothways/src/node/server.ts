@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Broker } from '../pubsub/broker.js';
 import { Topics } from '../pubsub/topics.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import type { Connection, Data } from '../protocol/contract.js';
@@ -30,6 +31,7 @@ import {
   type ServeOptions,
 } from './options.js';
 import { PublishedMessage } from './published-message.js';
+import { toBytes } from './to-bytes.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 
 /** How a server closes. Times are milliseconds. */
@@ -70,7 +72,10 @@ export interface Server<State = unknown> extends AsyncDisposable {
    * once for each size of window that was agreed on; for a subscriber with context takeover, by itself. One who
    * does not read is closed with 1013 when more than `maxBufferedBytes` wait for it, and slows nobody else.
    *
+   * With a `broker`, the subscribers of the other servers get it too.
+   *
    * @param options `except` leaves one connection out: usually the one the message came from.
+   * @throws {BrokerError} when the broker does not take the message; then nobody has got it.
    */
   publish(topic: string, data: Data, options?: { except?: Connection<State, Buffer> | undefined }): void;
 
@@ -132,6 +137,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   readonly #connections = new Set<NodeConnection<State>>();
   readonly #addresses = new Map<string, number>();
   readonly #topics = new Topics<NodeConnection<State>>();
+  #broker: Broker | undefined;
   #pending = 0;
   #accepted = 0;
   #closing: Promise<void> | undefined;
@@ -140,6 +146,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   constructor(options: ServeOptions<State>, handlers: Handlers<State> | ConnectionFunction<State>) {
     this.#options = options;
     this.limits = limitsOf(options);
+    this.#broker = options.broker;
     this.#run = typeof handlers === 'function' ? handlers : undefined;
     this.handlers = typeof handlers === 'function' ? {} : handlers;
     this.#acceptor = new Acceptor(options, this);
@@ -153,7 +160,14 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
 
   async listen(): Promise<void> {
     const { port, host } = this.#options;
-    if (port !== undefined) await this.#own!.listen(port, host);
+    await this.#broker?.open((topic, data) => this.#deliver(topic, data, undefined));
+    if (port === undefined) return;
+    try {
+      await this.#own!.listen(port, host);
+    } catch (error) {
+      await this.#broker?.close();
+      throw error;
+    }
   }
 
   get port(): number {
@@ -185,10 +199,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   }
 
   publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
-    const message = new PublishedMessage(data, this.#compression !== undefined);
-    for (const subscriber of this.#topics.of(topic)) {
-      if (subscriber !== options.except) subscriber.sendPublished(message);
-    }
+    this.#broker?.publish(topic, typeof data === 'string' ? data : toBytes(data));
+    this.#deliver(topic, data, options.except);
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -266,18 +278,18 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
       throw new TypeError('A topic is a string that is not empty');
     if (!this.#connections.has(connection)) return;
     (connection.topics ??= new Set()).add(topic);
-    this.#topics.subscribe(topic, connection);
+    if (this.#topics.subscribe(topic, connection)) this.#broker?.subscribe(topic);
   }
 
   unsubscribe(connection: NodeConnection<State>, topic: string): void {
-    if (connection.topics?.delete(topic) === true) this.#topics.unsubscribe(topic, connection);
+    if (connection.topics?.delete(topic) === true) this.#unsubscribe(topic, connection);
   }
 
   remove(connection: NodeConnection<State>): void {
     this.#connections.delete(connection);
     if (connection.compression !== undefined) this.#compression!.release(connection.compression);
     this.#forgetAddress(connection.request.remoteAddress);
-    for (const topic of connection.topics ?? []) this.#topics.unsubscribe(topic, connection);
+    for (const topic of connection.topics ?? []) this.#unsubscribe(topic, connection);
     connection.topics = undefined;
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
@@ -285,6 +297,18 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   get #address(): AddressInfo | undefined {
     const address = this.#http?.address();
     return typeof address === 'object' && address !== null ? address : undefined;
+  }
+
+  #unsubscribe(topic: string, connection: NodeConnection<State>): void {
+    if (this.#topics.unsubscribe(topic, connection)) this.#broker?.unsubscribe(topic);
+  }
+
+  /** Sends to the connections of this server. */
+  #deliver(topic: string, data: Data, except: Connection<State, Buffer> | undefined): void {
+    const message = new PublishedMessage(data, this.#compression !== undefined);
+    for (const subscriber of this.#topics.of(topic)) {
+      if (subscriber !== except) subscriber.sendPublished(message);
+    }
   }
 
   #opened(connection: NodeConnection<State>): void {
@@ -327,6 +351,9 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     clearInterval(told);
     await stopped;
     clearTimeout(cut);
+    const broker = this.#broker;
+    this.#broker = undefined;
+    await broker?.close();
     if (http !== undefined) removeUpgradeTarget(http, this);
   }
 

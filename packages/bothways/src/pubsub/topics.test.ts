@@ -30,6 +30,21 @@ describe('Topics', () => {
     expect([...topics.of('b')]).toEqual(['x']);
   });
 
+  it('say who was the first, and who the last', () => {
+    const topics = new Topics<string>();
+    expect(topics.subscribe('a', 'x')).toBe(true);
+    expect(topics.subscribe('a', 'x')).toBe(false);
+    expect(topics.subscribe('a', 'y')).toBe(false);
+    expect(topics.subscribe('b', 'y')).toBe(true);
+    expect(topics.unsubscribe('a', 'z')).toBe(false);
+    expect(topics.unsubscribe('a', 'x')).toBe(false);
+    expect(topics.unsubscribe('a', 'x')).toBe(false);
+    expect(topics.unsubscribe('a', 'y')).toBe(true);
+    expect(topics.unsubscribe('a', 'y')).toBe(false);
+    expect(topics.unsubscribe('c', 'y')).toBe(false);
+    expect(topics.subscribe('a', 'y')).toBe(true);
+  });
+
   it('do not mind what was never subscribed', () => {
     const topics = topicsOf(['a', 'x']);
     topics.unsubscribe('a', 'y');

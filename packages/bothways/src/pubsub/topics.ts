@@ -2,17 +2,19 @@
 export class Topics<Subscriber> {
   readonly #subscribers = new Map<string, Set<Subscriber>>();
 
-  subscribe(topic: string, subscriber: Subscriber): void {
+  /** @returns whether it is the topic's first subscriber. */
+  subscribe(topic: string, subscriber: Subscriber): boolean {
     const subscribers = this.#subscribers.get(topic);
     if (subscribers === undefined) this.#subscribers.set(topic, new Set([subscriber]));
     else subscribers.add(subscriber);
+    return subscribers === undefined;
   }
 
-  unsubscribe(topic: string, subscriber: Subscriber): void {
+  /** @returns whether it was the topic's last subscriber. */
+  unsubscribe(topic: string, subscriber: Subscriber): boolean {
     const subscribers = this.#subscribers.get(topic);
-    if (subscribers === undefined) return;
-    subscribers.delete(subscriber);
-    if (subscribers.size === 0) this.#subscribers.delete(topic);
+    if (subscribers?.delete(subscriber) !== true || subscribers.size > 0) return false;
+    return this.#subscribers.delete(topic);
   }
 
   /** The subscribers of a topic, in the order in which they came. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type Connection } from 'bothways';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -114,6 +114,60 @@ describe('serve --echo', () => {
     expect(await socket.closed).toMatchObject({ code: 1001, reason: 'The server is shutting down' });
     expect(await command.ended()).toBe(0);
     expect(command.stderr).toBe('');
+  });
+});
+
+describe('serve --workers', () => {
+  it('shares the connections among processes, and ends them all at a signal', async () => {
+    await using command = new TestCommand(['serve', dir, '--echo', '--port', '0', '--workers', '2']);
+    const address = await command.address();
+    await command.says(/^Workers: 2$/m);
+    const clients: Connection[] = [];
+    for (let i = 0; i < 4; i++) clients.push(await connect(`ws://${address}`));
+    for (const client of clients) {
+      client.send('hello');
+      expect(await next(client)).toBe('hello');
+    }
+    const response = await fetch(`http://${address}hello.txt`);
+    expect(await response.text()).toBe('Hello');
+    const children = execFileSync('ps', ['--ppid', `${command.process.pid}`, '-o', 'pid='], {
+      encoding: 'utf8',
+    });
+    const pids = children.trim().split(/\s+/).map(Number);
+    expect(pids).toHaveLength(2);
+    // When one is stopped, every second connection is not answered: the two share them.
+    process.kill(pids[0]!, 'SIGKILL');
+    const codes = await Promise.race([
+      Promise.all([clients[0]!.closed, clients[2]!.closed]),
+      Promise.all([clients[1]!.closed, clients[3]!.closed]),
+    ]);
+    expect(codes.map(({ code }) => code)).toEqual([1006, 1006]);
+    await command.says(/ended with SIGKILL; another starts in 100 ms/);
+    command.stop();
+    expect(await command.ended()).toBe(0);
+    for (const client of clients) expect([1001, 1006]).toContain((await client.closed).code);
+    expect(command.stdout).toBe(`Listening: http://${address}\nWorkers: 2\n`);
+  });
+
+  it('takes "auto" for as many as there are cores', async () => {
+    await using command = new TestCommand(['serve', '--port', '0', '--workers', 'auto']);
+    expect((await command.says(/^Workers: (\d+)$/m))[1]).toBe(`${availableParallelism()}`);
+    command.stop('SIGINT');
+    expect(await command.ended()).toBe(0);
+  });
+
+  it('says once why it cannot be', async () => {
+    const { status, stdout, stderr } = await runCommand(['serve', join(dir, 'no'), '--workers', '3']);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toBe(
+      `bothways: Cannot serve ${join(dir, 'no')}: there is no such file or folder. Name a folder that can be read.\n`,
+    );
+  });
+
+  it.each(['0', '-1', '1.5', 'all', '1025'])('refuses "%s"', async (count) => {
+    const { status, stderr } = await runCommand(['serve', '--workers', count]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('It must be a whole number from 1 to 1024, or auto.');
   });
 });
 

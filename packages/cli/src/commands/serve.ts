@@ -1,12 +1,15 @@
+import cluster from 'node:cluster';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { Command } from 'commander';
 import { serve, type Handlers } from 'bothways';
 import { Failure, listenFailure, reasonOf } from '../failure.js';
 import { addressUrl, closeServer, listen, untilSignal } from '../http/listen.js';
 import { serveFiles } from '../http/static-files.js';
-import { collect, portNumber, wholeNumber } from '../options.js';
+import { collect, portNumber, wholeNumber, workerCount } from '../options.js';
+import { runWorker, runWorkers } from '../workers.js';
 
 interface Options {
   readonly echo?: true;
@@ -17,6 +20,7 @@ interface Options {
   readonly origin?: readonly string[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly workers?: number | 'auto';
 }
 
 export function serveCommand(): Command {
@@ -31,20 +35,39 @@ export function serveCommand(): Command {
     .option('--origin <pattern>', 'an origin whose pages may connect (repeatable)', collect)
     .option('--tls-cert <file>', 'the certificate in PEM form; makes it https and wss')
     .option('--tls-key <file>', 'the private key of the certificate, in PEM form')
+    .option(
+      '--workers <number>',
+      'share the connections among so many processes; auto: one per core',
+      workerCount,
+    )
     .addHelpText('after', '\nExample:\n  $ bothways serve ./public --echo --port 8080')
     .action(run);
 }
 
 async function run(dir: string | undefined, options: Options): Promise<void> {
-  const secure = options.tlsCert !== undefined || options.tlsKey !== undefined;
+  const { workers, tlsCert, tlsKey } = options;
+  const scheme = tlsCert === undefined && tlsKey === undefined ? 'http' : 'https';
+  const say = (address: AddressInfo): void => console.log(`Listening: ${addressUrl(scheme, address)}/`);
+  if (workers === undefined) await serveHere(dir, options, say);
+  else if (cluster.isWorker) await runWorker(() => serveHere(dir, options, () => {}));
+  else await runWorkers(workers, say);
+}
+
+/** Serves until a signal comes. */
+async function serveHere(
+  dir: string | undefined,
+  options: Options,
+  onListening: (address: AddressInfo) => void,
+): Promise<void> {
   const server = createHttpServer(createListener(dir), options);
   const closeEcho = options.echo ? await serveEcho(server, options) : async () => {};
   const address = await listen(server, options.port, options.host).catch(async (error: unknown) => {
     await closeEcho();
     throw listenFailure(error, options.host, options.port);
   });
-  console.log(`Listening: ${addressUrl(secure ? 'https' : 'http', address)}/`);
-  await untilSignal();
+  const ended = untilSignal();
+  onListening(address);
+  await ended;
   await closeEcho();
   await closeServer(server);
 }
