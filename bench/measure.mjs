@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child, canPin } from './child.mjs';
+import { DIALECTS } from './load/dialects.mjs';
 import { allowedCpus, residentBytes } from './proc.mjs';
 
 const [serverCpu, loadCpu] = canPin ? allowedCpus() : [];
@@ -38,7 +39,8 @@ export async function measureRow(row, wanted, pace) {
       { version: '', costs: [], rates: [], generator: [], server: [], disturbed: [] },
     ]),
   );
-  if (row.kind === 'idle') await measureIdle(row, entries, pace);
+  if (row.kind === 'client') await measureClients(row, entries, pace);
+  else if (row.kind === 'idle') await measureIdle(row, entries, pace);
   else if (row.kind === 'many') await measureMany(row, entries, pace);
   else await measureCpu(row, entries, pace);
   return { row, entries };
@@ -49,7 +51,7 @@ async function measureCpu(row, entries, pace) {
   const contenders = [];
   try {
     for (const [name, entry] of entries) {
-      const contender = await start(name, modeOf(row), entry, pace.profile);
+      const contender = await start(name, row, entry, pace.profile);
       if (contender !== undefined) contenders.push(contender);
     }
     // Round -1 warms up and does not count.
@@ -71,7 +73,37 @@ async function takeTurn(row, contender, pace, counts) {
   const job = { ...row.job, rampUp: pace.rampUp, window: pace.window };
   if (row.kind === 'handshake') job.connections = Math.round(row.job.connections * pace.scale);
   const answer = await ask(contender, row.kind, job);
-  if (counts) note(entry, answer);
+  if (!counts) return;
+  if (row.kind === 'latency') noteLatency(entry, answer);
+  else note(entry, answer);
+}
+
+/** The clients take turns: each connects to a server within the load generator, which counts what it echoes. */
+async function measureClients(row, entries, pace) {
+  const contenders = [];
+  try {
+    for (const [name, entry] of entries) contenders.push(await start(name, row, entry, pace.profile));
+    for (let round = -1; round < pace.rounds; round++) {
+      for (const contender of contenders) {
+        if (isOut(contender.entry)) continue;
+        const answer = await takeClientTurn(row.job, contender, pace);
+        if (round >= 0) note(contender.entry, answer);
+      }
+    }
+  } finally {
+    await Promise.all(contenders.map(stop));
+  }
+}
+
+async function takeClientTurn(job, contender, { rampUp, window }) {
+  const { server: client, entry } = contender;
+  const { port } = await ask(contender, 'listen', job);
+  const { error } = await client.ask(JSON.stringify({ open: { ...job, port } }));
+  if (error !== undefined) entry.error = error;
+  const answer = await ask(contender, 'count', { rampUp, window });
+  await client.ask(JSON.stringify({ close: {} }));
+  await ask(contender, 'hangUp', {});
+  return answer;
 }
 
 /**
@@ -79,16 +111,16 @@ async function takeTurn(row, contender, pace, counts) {
  * the same reason the first connections stay open, and only what further ones add is counted.
  */
 async function measureIdle(row, entries, pace) {
-  const { connections } = row.job;
+  const connections = Math.round(row.job.connections * pace.scale);
   for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
       if (isOut(entry)) continue;
-      const contender = await start(name, modeOf(row), entry, pace.profile);
+      const contender = await start(name, row, entry, pace.profile);
       if (contender === undefined) continue;
       try {
         await ask(contender, 'hold', { ...row.job, connections: FIRST_CONNECTIONS });
         const before = await residentAfterGc(contender);
-        await ask(contender, 'hold', row.job);
+        await ask(contender, 'hold', { ...row.job, connections });
         const after = await residentAfterGc(contender);
         if (entry.error === undefined) entry.costs.push((after - before) / connections);
         entry.extra = { baseline: before, first: FIRST_CONNECTIONS, connections };
@@ -111,7 +143,7 @@ async function measureMany(row, entries, pace) {
   for (let round = 0; round < pace.freshRounds; round++) {
     for (const [name, entry] of entries) {
       if (isOut(entry)) continue;
-      const contender = await start(name, 'echo', entry, pace.profile);
+      const contender = await start(name, row, entry, pace.profile);
       if (contender === undefined) continue;
       try {
         await ask(contender, 'many', WARM_UP);
@@ -141,17 +173,27 @@ function note(entry, answer) {
   entry.disturbed.push(answer.disturbed);
 }
 
+/** The figure of a round is its median; the others are kept beside it. */
+function noteLatency(entry, { percentiles, messages }) {
+  if (isOut(entry)) return;
+  entry.costs.push(percentiles[50]);
+  entry.extra ??= { messages: 0, rounds: [] };
+  entry.extra.messages += messages;
+  entry.extra.rounds.push(percentiles);
+}
+
 /** Starts a server and a load generator of its own, so that no peer's load warms or spoils another's. */
-async function start(name, mode, entry, profile) {
+async function start(name, row, entry, profile) {
   if (name === 'bun' && !existsSync(BUN)) {
     entry.absent = 'Bun is not installed in test/peers';
     return undefined;
   }
-  const file = fileURLToPath(new URL(`./servers/${name}.mjs`, import.meta.url));
+  const folder = row.kind === 'client' ? 'clients' : 'servers';
+  const file = fileURLToPath(new URL(`./${folder}/${name}.mjs`, import.meta.url));
   const profiler =
     profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${profile}`];
   const runtime = name === 'bun' ? [BUN] : [process.execPath, '--expose-gc', ...profiler];
-  const server = new Child([...runtime, file, mode], serverCpu);
+  const server = new Child([...runtime, file, modeOf(row)], serverCpu);
   try {
     const { ready, unavailable } = await server.next();
     if (ready === undefined) {
@@ -164,7 +206,14 @@ async function start(name, mode, entry, profile) {
       [process.execPath, fileURLToPath(new URL('./load.mjs', import.meta.url))],
       loadCpu,
     );
-    return { name, server, load, port: ready.port, entry };
+    return {
+      name,
+      server,
+      load,
+      port: ready.port,
+      entry,
+      dialect: DIALECTS[name] === undefined ? undefined : name,
+    };
   } catch (error) {
     entry.error = error.message;
     await server.stop();
@@ -174,10 +223,10 @@ async function start(name, mode, entry, profile) {
 
 /** A failed job ends a server's part in the row: its load generator may be in any state. */
 async function ask(contender, kind, job) {
-  const { name, server, load, port, entry } = contender;
+  const { name, server, load, port, entry, dialect } = contender;
   try {
     const answer = await load.ask(
-      JSON.stringify({ ...job, kind, port, pid: server.pid, echoesRaw: name === 'net' }),
+      JSON.stringify({ dialect, port, ...job, kind, pid: server.pid, echoesRaw: name === 'net' }),
     );
     if (answer.error !== undefined) entry.error = answer.error;
     return answer;

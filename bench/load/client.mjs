@@ -1,8 +1,9 @@
 /** A WebSocket client that does no more than a load generator needs. */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { constants, inflateRawSync } from 'node:zlib';
-import { encodeClose, encodePong } from './frames.mjs';
+import { encodeClose, encodePong, encodeText } from './frames.mjs';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const HEAD_END = '\r\n\r\n';
@@ -45,6 +46,8 @@ export class Client {
   #checkEvery;
   #echoesRaw;
   #deflated;
+  #dialect;
+  #greetings = 0;
   #socket;
   #sent = 0;
   #isOpen = false;
@@ -69,19 +72,25 @@ export class Client {
   #control;
 
   /**
-   * @param {{ port: number, localAddress?: string, echoesRaw: boolean, deflated?: boolean, source: object, checkEvery: number }} options
+   * @param {{ port: number, localAddress?: string, echoesRaw: boolean, deflated?: boolean, tls?: boolean, dialect: object, source: object, checkEvery: number }} options
    */
-  constructor({ port, localAddress, echoesRaw, deflated = false, source, checkEvery }) {
+  constructor({ port, localAddress, echoesRaw, deflated = false, tls = false, dialect, source, checkEvery }) {
     this.#source = source;
     this.#checkEvery = checkEvery;
     this.#echoesRaw = echoesRaw;
     this.#deflated = deflated;
+    this.#dialect = dialect;
     this.opened = new Promise((resolve, reject) => (this.#opened = { resolve, reject }));
     this.gone = new Promise((resolve) => (this.#gone = resolve));
-    const callback = (length, buffer) => this.#read(buffer, length);
-    const onread = { buffer: READ_BUFFER, callback };
-    this.#socket = connect({ host: '127.0.0.1', port, localAddress, onread, noDelay: true });
-    this.#socket.on('connect', () => this.#socket.write(this.#request(port)));
+    const target = { host: '127.0.0.1', port, localAddress, noDelay: true };
+    if (tls) {
+      this.#socket = connectTls({ ...target, rejectUnauthorized: false });
+      this.#socket.on('data', (chunk) => this.#read(chunk, chunk.length));
+    } else {
+      const callback = (length, buffer) => this.#read(buffer, length);
+      this.#socket = connect({ ...target, onread: { buffer: READ_BUFFER, callback } });
+    }
+    this.#socket.on(tls ? 'secureConnect' : 'connect', () => this.#socket.write(this.#request(port)));
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('end', () => this.#socket.end());
     this.#socket.on('close', () => {
@@ -122,7 +131,7 @@ export class Client {
 
   #request(port) {
     return (
-      `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `GET ${this.#dialect.path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${this.#key.key}\r\n${DEFLATE}\r\n`
     );
   }
@@ -148,7 +157,7 @@ export class Client {
     const isAccepted = head.startsWith('HTTP/1.1 101') && head.includes(this.#key.accept);
     if (this.#echoesRaw || (isAccepted && isDeflated === this.#deflated)) {
       this.#isOpen = true;
-      this.#opened.resolve(this);
+      if (this.#echoesRaw || this.#dialect.greetings === 0) this.#opened.resolve(this);
     } else {
       this.#fail(new Error(`the handshake was answered with ${head.split('\r\n', 1)[0]}`));
     }
@@ -196,11 +205,12 @@ export class Client {
     if (opcode >= CLOSE) return this.#beginControl(size);
     if (opcode !== 0) {
       this.#offset = 0;
-      this.#expected =
-        this.received % this.#checkEvery === 0 ? this.#source.expected(this.received) : undefined;
+      const isChecked = this.received % this.#checkEvery === 0 && this.#greetings === this.#dialect.greetings;
+      this.#expected = isChecked ? this.#source?.expected(this.received) : undefined;
       if (this.#deflated && (first & RSV1) === 0) this.#fail(new Error('a message came back uncompressed'));
       this.#pieces = [];
-      if (opcode !== this.#source.opcode) this.#fail(new Error(`a message came back with opcode ${opcode}`));
+      if (this.#source !== undefined && opcode !== this.#source.opcode)
+        this.#fail(new Error(`a message came back with opcode ${opcode}`));
     }
     if (size === 0) this.#finish();
   }
@@ -234,6 +244,7 @@ export class Client {
     this.#isInFrame = false;
     if (this.#opcode === PING) this.#socket.write(encodePong(this.#control));
     if (this.#opcode >= CLOSE || !this.#isLast) return;
+    if (this.#greetings < this.#dialect.greetings && !this.#echoesRaw) return this.#greet();
     if (this.#deflated) {
       if (this.#expected !== undefined) this.#checkDeflated();
       this.received++;
@@ -243,6 +254,13 @@ export class Client {
     if (this.#offset !== size)
       this.#fail(new Error(`message ${this.received} came back with another length`));
     this.received++;
+  }
+
+  /** What the server says before the connection is open by the rules of its dialect, answered. */
+  #greet() {
+    const answer = this.#dialect.answer(this.#greetings++);
+    if (answer !== undefined) this.#socket.write(encodeText(answer));
+    if (this.#greetings === this.#dialect.greetings) this.#opened.resolve(this);
   }
 
   #checkDeflated() {

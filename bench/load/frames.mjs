@@ -1,6 +1,8 @@
 /** Frames of a client, encoded before the clock runs. */
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync } from 'node:zlib';
+import { numberedText } from '../servers/control.mjs';
+import { DIALECTS } from './dialects.mjs';
 
 const FIN = 0x80;
 const RSV1 = 0x40;
@@ -30,6 +32,12 @@ export const encodeText = (text) => encodeFrame(TEXT, Buffer.from(text));
 export const encodeClose = () => encodeFrame(CLOSE, Buffer.from([0x03, 0xe8]));
 export const encodePong = (payload) => encodeFrame(PONG, payload);
 
+/** A frame, and what must come back for it. */
+function frameOf(opcode, payload, echoesRaw, back = payload) {
+  const frame = encodeFrame(opcode, payload);
+  return { frame, payload: echoesRaw ? frame.subarray(frame.length - payload.length) : back };
+}
+
 /**
  * An endless stream of messages of one size: some different ones in a ring, laid out so that any run of them,
  * up to the ring's size, is one piece of memory and goes out in one write.
@@ -41,19 +49,18 @@ export class Ring {
   #payloads;
 
   /**
-   * @param {{ size: number, count: number, text: boolean, echoesRaw: boolean }} options `echoesRaw`: the server
-   * sends bytes back as they are, so what comes back is still masked
+   * @param {{ size: number, count: number, text: boolean, echoesRaw: boolean, dialect: object }} options
+   * `echoesRaw`: the server sends bytes back as they are, so what comes back is still masked
    */
-  constructor({ size, count, text, echoesRaw }) {
+  constructor({ size, count, text, echoesRaw, dialect }) {
     const frames = Array.from({ length: count }, () => {
-      const payload = text
-        ? Buffer.from(randomBytes(size).toString('base64').slice(0, size))
-        : randomBytes(size);
-      const frame = encodeFrame(text ? TEXT : BINARY, payload);
-      return { frame, payload: echoesRaw ? frame.subarray(frame.length - size) : payload };
+      if (!text) return frameOf(BINARY, randomBytes(size), echoesRaw);
+      const said = randomBytes(size).toString('base64').slice(0, size);
+      const back = Buffer.from(dialect.received(said));
+      return frameOf(TEXT, Buffer.from(dialect.sent(said)), echoesRaw, back);
     });
     this.opcode = text ? TEXT : BINARY;
-    this.size = size;
+    this.size = frames[0].payload.length;
     this.#count = count;
     this.#frameSize = frames[0].frame.length;
     this.#payloads = frames.map(({ payload }) => payload);
@@ -151,13 +158,17 @@ export class OwnMessages {
 export class NumberedMessages {
   #recent;
 
-  constructor(size) {
-    this.opcode = BINARY;
-    this.size = size;
+  #dialect;
+
+  constructor(size, dialect) {
+    this.#dialect = dialect;
+    this.opcode = dialect === DIALECTS.none ? BINARY : TEXT;
+    this.size = dialect === DIALECTS.none ? size : this.expected(0).length;
     this.#recent = Array.from({ length: 64 }, () => Buffer.alloc(size, 'b'));
   }
 
   expected(index) {
+    if (this.opcode === TEXT) return Buffer.from(this.#dialect.received(numberedText(index)));
     const message = this.#recent[index % this.#recent.length];
     message.writeUInt32LE(index, 0);
     return message;

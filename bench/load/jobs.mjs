@@ -1,11 +1,16 @@
 /** What the load generator can be asked to do. Every job names the server's `port` and `pid`. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { createHistogram } from 'node:perf_hooks';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { cpuMicros, mainThread, openFiles, residentBytes } from '../proc.mjs';
 import { Client } from './client.mjs';
+import { DIALECTS } from './dialects.mjs';
+import { Echoes } from './echoes.mjs';
 import { DeflatedRing, NumberedMessages, OwnMessages, Ring, encodeText } from './frames.mjs';
 
 /** How long what is in flight may take to come back, milliseconds. */
 const PATIENCE = 20_000;
+/** 100 is the longest of all. */
+const PERCENTILES = [50, 90, 99, 99.9, 100];
 /** Fewer messages than this make no measurement. */
 const MIN_MESSAGES = 200;
 /** So many connections from one address leave its ephemeral ports, some 28,000, enough for the next job. */
@@ -14,13 +19,14 @@ const PER_ADDRESS = 1_000;
 /** Clients that stay open from one job to the next. */
 let held = [];
 let addresses = 0;
+/** @type {Echoes | undefined} */
+let echoes;
 
 export const JOBS = {
   /** Closed loop: each connection has `inFlight` messages under way and sends one for each that comes back. */
   async echo(job) {
-    const { size, text, echoesRaw, inFlight, deflated } = job;
-    const count = Math.max(4, inFlight);
-    const source = deflated ? new DeflatedRing(size, count) : new Ring({ size, text, echoesRaw, count });
+    const { inFlight } = job;
+    const source = ringOf(job);
     const clients = await openAll(job, job.connections, () => source);
     let answered = 0;
     let isStopping = false;
@@ -37,9 +43,39 @@ export const JOBS = {
     return finish(clients, measured);
   },
 
+  /**
+   * Open loop: messages are due at a fixed rate, whatever has come back, and a latency counts from when its message
+   * was due. So a server, or this generator, that stalls has all that was due meanwhile counted against it.
+   */
+  async latency(job) {
+    const clients = await openAll(job, job.connections, () => ringOf(job));
+    const result = await measureLatency(clients, job);
+    await until(() => clients.every((client) => client.inFlight === 0) || findError(clients));
+    return { ...(await finish(clients, {})), ...result };
+  },
+
+  /** Listens for the clients of a client row, and echoes. */
+  async listen({ size, text }) {
+    echoes = new Echoes({ size, text });
+    return { port: await echoes.listen() };
+  },
+
+  /** Counts what the clients that are connected get echoed; `pid` is theirs. */
+  async count(job) {
+    const measured = await measure(job, () => echoes.count);
+    return echoes.error === undefined ? measured : { ...measured, error: echoes.error.message };
+  },
+
+  async hangUp() {
+    await echoes.close();
+    echoes = undefined;
+    return {};
+  },
+
   /** Closed loop: the next `perTick` messages are asked for when every subscriber has all of the last. */
   async publish(job) {
-    const source = new NumberedMessages(job.size);
+    const dialect = dialectOf(job);
+    const source = new NumberedMessages(job.size, dialect);
     const clients = await openAll(job, job.subscribers, () => source);
     const [trigger] = await openAll(job, 1, () => source);
     let received = 0;
@@ -50,12 +86,12 @@ export const JOBS = {
       received += count;
       if (received < awaited || isStopping) return;
       awaited += clients.length * job.perTick;
-      trigger.sendFrame(encodeText(`publish ${job.perTick} ${next}`));
+      trigger.sendFrame(encodeText(dialect.sent(`publish ${job.perTick} ${next}`)));
       next += job.perTick;
     };
     for (const client of clients) {
       client.onMessages = onMessages;
-      client.sendFrame(encodeText('subscribe'));
+      client.sendFrame(encodeText(dialect.sent('subscribe')));
     }
     const measured = await measure(job, () => received);
     isStopping = true;
@@ -119,9 +155,52 @@ export const JOBS = {
   },
 };
 
+function dialectOf({ dialect = 'none' }) {
+  return DIALECTS[dialect];
+}
+
+function ringOf(job) {
+  const { size, text, echoesRaw, inFlight = 1, deflated } = job;
+  const count = Math.max(4, inFlight);
+  if (deflated) return new DeflatedRing(size, count);
+  return new Ring({ size, text, echoesRaw, count, dialect: dialectOf(job) });
+}
+
+/** Sends what is due at every turn of the event loop, so that it keeps its processor busy. */
+async function measureLatency(clients, { rate, rampUp, window }) {
+  const histogram = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 });
+  const due = clients.map(() => []);
+  const begin = performance.now();
+  const counted = begin + rampUp;
+  const end = counted + window;
+  for (const [index, client] of clients.entries()) {
+    client.onMessages = (_self, count) => {
+      const now = performance.now();
+      for (const at of due[index].splice(0, count)) {
+        if (at >= counted) histogram.record(Math.max(1, Math.round((now - at) * 1e6)));
+      }
+    };
+  }
+  for (let sent = 0, at = begin; at < end;) {
+    const now = performance.now();
+    for (; at <= now && at < end; at = begin + (++sent / rate) * 1000) {
+      const index = sent % clients.length;
+      due[index].push(at);
+      if (clients[index].isUsable) clients[index].send(1);
+    }
+    await nextTurn();
+  }
+  await until(() => due.every(({ length }) => length === 0));
+  const percentiles = Object.fromEntries(
+    PERCENTILES.map((percentile) => [percentile, histogram.percentile(percentile) / 1000]),
+  );
+  return { messages: histogram.count, percentiles };
+}
+
 /** Opens connections, a bounded number of handshakes at a time, from as many loopback addresses as it takes. */
 async function openAll(job, count, sourceOf) {
-  const { port, echoesRaw, deflated, checkEvery = 16, concurrency = 64 } = job;
+  const { port, echoesRaw, deflated, tls, checkEvery = 16, concurrency = 64 } = job;
+  const dialect = dialectOf(job);
   const spread = count <= PER_ADDRESS / 2 ? 1 : Math.ceil(count / PER_ADDRESS);
   const first = spread === 1 ? -1 : (addresses += spread);
   const clients = [];
@@ -130,7 +209,16 @@ async function openAll(job, count, sourceOf) {
       const index = clients.length;
       const localAddress = first === -1 ? undefined : `127.0.0.${2 + ((first + (index % spread)) % 60)}`;
       const source = sourceOf(index);
-      const client = new Client({ port, localAddress, echoesRaw, deflated, source, checkEvery });
+      const client = new Client({
+        port,
+        localAddress,
+        echoesRaw,
+        deflated,
+        tls,
+        dialect,
+        source,
+        checkEvery,
+      });
       clients.push(client);
       await client.opened;
     }

@@ -1,7 +1,17 @@
 /** bothways as its guide recommends for speed: one handler object for the whole server. */
 import { createRequire } from 'node:module';
 import { serve } from 'bothways';
-import { HOST, LEVEL, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
+import {
+  HOST,
+  LEVEL,
+  MAX_MESSAGE,
+  TOPIC,
+  control,
+  mode,
+  numberedMessage,
+  parseWish,
+  tlsOptions,
+} from './control.mjs';
 
 const echo = {
   message(socket, data) {
@@ -24,6 +34,7 @@ const server = await serve(
   {
     port: 0,
     host: HOST,
+    tls: tlsOptions(),
     maxMessageSize: MAX_MESSAGE,
     compression: mode() === 'compressed' && { threshold: 0, level: LEVEL },
   },

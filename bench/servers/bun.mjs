@@ -1,5 +1,14 @@
 /** Bun's built-in server; this file is run by Bun. */
-import { HOST, MAX_MESSAGE, TOPIC, control, mode, numberedMessage, parseWish } from './control.mjs';
+import {
+  HOST,
+  MAX_MESSAGE,
+  TOPIC,
+  control,
+  mode,
+  numberedMessage,
+  parseWish,
+  tlsOptions,
+} from './control.mjs';
 
 const { Bun } = globalThis;
 const isCompressed = mode() === 'compressed';
@@ -19,6 +28,7 @@ const publish = (socket, message) => {
 const server = Bun.serve({
   hostname: HOST,
   port: 0,
+  tls: tlsOptions(),
   fetch(request, self) {
     return self.upgrade(request) ? undefined : new Response('Upgrade required', { status: 426 });
   },

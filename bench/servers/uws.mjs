@@ -8,14 +8,20 @@ import {
   mode,
   numberedMessage,
   parseWish,
+  tlsFiles,
   unavailable,
 } from './control.mjs';
 
 const require = createRequire(import.meta.url);
 const PACKAGE = '@trufflesuite/uws-js-unofficial';
-const { App, DISABLED, SHARED_COMPRESSOR, SHARED_DECOMPRESSOR, us_socket_local_port: localPort } = require(
-  PACKAGE,
-);
+const {
+  App,
+  SSLApp,
+  DISABLED,
+  SHARED_COMPRESSOR,
+  SHARED_DECOMPRESSOR,
+  us_socket_local_port: localPort,
+} = require(PACKAGE);
 const isCompressed = mode() === 'compressed';
 if (!App.toString().includes('[native code]'))
   unavailable('there is no native code for this version of Node');
@@ -32,7 +38,8 @@ const publish = (socket, message) => {
   for (let number = from; number < to; number++) app.publish(TOPIC, numberedMessage(number), true);
 };
 
-const app = App();
+const { cert, key } = mode() === 'tls' ? tlsFiles() : {};
+const app = cert === undefined ? App() : SSLApp({ cert_file_name: cert, key_file_name: key });
 app.ws('/*', {
   compression: isCompressed ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
   maxPayloadLength: MAX_MESSAGE,

@@ -1,5 +1,6 @@
 /** ws as its documentation recommends for speed: with the native `bufferutil`, and compression only where asked. */
 import { createRequire } from 'node:module';
+import { createServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 import {
   HOST,
@@ -9,6 +10,7 @@ import {
   mode,
   numberedMessage,
   parseWish,
+  tlsOptions,
   unavailable,
 } from './control.mjs';
 
@@ -17,10 +19,10 @@ if (!require('bufferutil').mask.toString().includes('[native code]')) {
   unavailable('bufferutil did not load its native code');
 }
 
+const tls = tlsOptions();
+const https = tls === undefined ? undefined : createServer(tls);
 const server = new WebSocketServer({
-  port: 0,
-  host: HOST,
-  backlog: 4096,
+  ...(https === undefined ? { port: 0, host: HOST, backlog: 4096 } : { server: https }),
   perMessageDeflate: mode() === 'compressed' && {
     threshold: 0,
     serverNoContextTakeover: true,
@@ -56,6 +58,7 @@ server.on('connection', (socket) => {
   socket.on('error', () => {});
   socket.on('close', () => subscribers.delete(socket));
 });
+https?.listen(0, HOST);
 server.on('listening', () => {
   const { version } = require('ws/package.json');
   const note = `bufferutil ${require('bufferutil/package.json').version}`;
