@@ -9,8 +9,8 @@ const note = `bufferutil ${require('bufferutil/package.json').version}`;
 control({ ...require('ws/package.json'), note }, async (url, payload, check) => {
   const socket = new WebSocket(url, { perMessageDeflate: false });
   await once(socket, 'open');
-  socket.on('message', (data, isBinary) => {
-    check(isBinary ? data : data.toString('latin1'));
+  socket.on('message', (/** @type {Buffer} */ data, isBinary) => {
+    check(isBinary ? data : data.toString());
     socket.send(payload);
   });
   return { send: () => socket.send(payload), close: () => socket.terminate() };

@@ -53,19 +53,19 @@ export class DirectOutput implements Output {
     return this.waiting === 0;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): boolean {
     const { _handle: handle } = this.#socket;
-    if (handle === null || !this.#socket.writable) return;
+    if (handle === null || !this.#socket.writable) return this.isIdle;
     const request = takeRequest();
-    this.#settle(request, handle.writeBuffer(request, bytes), bytes.length, bytes);
+    return this.#settle(request, handle.writeBuffer(request, bytes), bytes.length, bytes);
   }
 
-  writeBoth(first: Uint8Array, second: Uint8Array): void {
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean {
     const { _handle: handle } = this.#socket;
-    if (handle === null || !this.#socket.writable) return;
+    if (handle === null || !this.#socket.writable) return this.isIdle;
     const request = takeRequest();
     const chunks = [first, second];
-    this.#settle(request, handle.writev(request, chunks, true), first.length + second.length, chunks);
+    return this.#settle(request, handle.writev(request, chunks, true), first.length + second.length, chunks);
   }
 
   /** @internal What waited has been taken, or never will be. */
@@ -75,13 +75,14 @@ export class DirectOutput implements Output {
     this.onWritten?.();
   }
 
-  #settle(request: WriteRequest, status: number, size: number, kept: unknown): void {
+  /** @returns whether the memory may be used again. */
+  #settle(request: WriteRequest, status: number, size: number, kept: unknown): boolean {
     if (status < 0) {
       this.#fail(status);
     } else if (request.getAsyncId() === -1) {
       // The next write can use the request.
       if (this.onWritten !== undefined) process.nextTick(this.onWritten);
-      return;
+      return this.isIdle;
     } else {
       request.output = this;
       request.size = size;
@@ -89,6 +90,7 @@ export class DirectOutput implements Output {
       this.waiting += size;
     }
     spare = undefined;
+    return this.isIdle;
   }
 
   #fail(status: number): void {

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 
 /** Where a connection's bytes go out. What comes after its end goes nowhere. */
 export interface Output {
@@ -7,23 +8,27 @@ export interface Output {
   onWritten: (() => void) | undefined;
   /** Bytes that were written and that the operating system has not taken. */
   readonly waiting: number;
-  /** Whether what is written now is likely not kept; or, behind a write, whether its memory may be used again. */
+  /** Whether what is written now is likely not kept. */
   readonly isIdle: boolean;
-  write(bytes: Uint8Array): void;
-  /** Both together, in one call of the operating system. */
-  writeBoth(first: Uint8Array, second: Uint8Array): void;
+  /** @returns whether the memory may be used again. */
+  write(bytes: Uint8Array): boolean;
+  /** Both together, in one call of the operating system. @returns whether the memory of both may be used again. */
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean;
 }
 
 /** The way out through any stream. */
 export class StreamOutput implements Output {
   onWritten: (() => void) | undefined;
   readonly #socket: Duplex;
-  /** Whether nothing of what was taken is kept: the operating system copies it, or it is encrypted. */
+  /** Whether what is taken is not kept: the operating system copies it, or it is encrypted. */
   readonly #copiesOut: boolean;
+  /** Whether that is so before it is taken: what comes to a TLS socket that has nothing to write is encrypted at once. */
+  readonly #encrypts: boolean;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
     this.#copiesOut = socket instanceof Socket;
+    this.#encrypts = Object.getPrototypeOf(socket) === TLSSocket.prototype && !Object.hasOwn(socket, 'write');
   }
 
   get waiting(): number {
@@ -34,14 +39,23 @@ export class StreamOutput implements Output {
     return this.#copiesOut && this.#socket.writableLength === 0;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): boolean {
+    const wasIdle = this.isIdle;
     if (this.#socket.writable) this.#socket.write(bytes, this.onWritten);
+    return this.#isFree(wasIdle);
   }
 
-  writeBoth(first: Uint8Array, second: Uint8Array): void {
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean {
+    const wasIdle = this.isIdle;
     this.#socket.cork();
     this.write(first);
     this.write(second);
     this.#socket.uncork();
+    return this.#isFree(wasIdle);
+  }
+
+  /** Whether the memory of what was just written may be used again. */
+  #isFree(wasIdle: boolean): boolean {
+    return this.#encrypts ? wasIdle : this.isIdle;
   }
 }

@@ -139,8 +139,7 @@ export class WriteBatch {
       giveBack(block);
       return;
     }
-    this.#output.write(block.subarray(0, length));
-    this.#giveBackIfTaken(block);
+    if (this.#output.write(block.subarray(0, length))) giveBack(block);
   }
 
   #writeLarge(firstByte: number, payload: Uint8Array): void {
@@ -157,8 +156,7 @@ export class WriteBatch {
     }
     const block = this.#reserve(MAX_HEADER);
     this.#length = writeHeader(block, this.#length, firstByte, length);
-    this.#output.writeBoth(block.subarray(0, this.#takeBlock()), payload);
-    this.#giveBackIfTaken(block);
+    if (this.#output.writeBoth(block.subarray(0, this.#takeBlock()), payload)) giveBack(block);
   }
 
   /** @returns how much was in it. */
@@ -167,11 +165,6 @@ export class WriteBatch {
     this.#block = undefined;
     this.#length = 0;
     return length;
-  }
-
-  /** Otherwise the block is the output's. */
-  #giveBackIfTaken(block: Buffer): void {
-    if (this.#output.isIdle) giveBack(block);
   }
 
   /** A block with room for `size` bytes after what is in it. */
