@@ -27,8 +27,10 @@ export class StreamOutput implements Output {
 
   constructor(socket: Duplex) {
     this.#socket = socket;
-    this.#copiesOut = socket instanceof Socket;
-    this.#encrypts = Object.getPrototypeOf(socket) === TLSSocket.prototype && !Object.hasOwn(socket, 'write');
+    // Whoever took the place of its write may keep what it is given.
+    const isUsual = !Object.hasOwn(socket, 'write');
+    this.#copiesOut = socket instanceof Socket && isUsual;
+    this.#encrypts = Object.getPrototypeOf(socket) === TLSSocket.prototype && isUsual;
   }
 
   get waiting(): number {
