@@ -159,7 +159,7 @@ export const ROWS = [
     servers: EVERY,
     shows:
       'Resident memory that an open, silent connection adds to a fresh process, after garbage collection.',
-    job: { connections: 5000, concurrency: 128 },
+    job: { connections: 12_000, concurrency: 128 },
   },
   {
     name: 'idle connection with compression, resident memory',
@@ -169,7 +169,7 @@ export const ROWS = [
     unit: 'bytes/connection',
     servers: WITH_TOPICS,
     shows: 'The same where permessage-deflate without context takeover was agreed on.',
-    job: { connections: 5000, concurrency: 128, deflated: true },
+    job: { connections: 12_000, concurrency: 128, deflated: true },
   },
   {
     name: '10,000 connections at once',
@@ -206,7 +206,7 @@ export const ROWS = [
   framework('idle connection, resident memory, each with its own protocol', 'As above.', {
     kind: 'idle',
     unit: 'bytes/connection',
-    job: { connections: 5000, concurrency: 128 },
+    job: { connections: 12_000, concurrency: 128 },
   }),
   {
     name: 'latency of an echo of 64 B, 64 connections, 5,000 messages a second',

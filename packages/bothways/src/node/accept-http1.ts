@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { readHandshakeRequest } from '../protocol/handshake-server-request.js';
+import { readHandshakeRequest, type HandshakeRequest } from '../protocol/handshake-server-request.js';
 import {
   formatHandshakeResponse,
   formatRefusal,
@@ -12,22 +12,29 @@ import type { Acceptor, OpenTransport, OpeningHandshake } from './acceptor.js';
 import { cutLater } from './linger.js';
 import { sha1Base64 } from './platform.js';
 
-/** Takes over the socket of an HTTP/1.1 upgrade request (RFC 6455 section 4.2): it is opened or refused. */
-export function acceptUpgrade<State>(
-  acceptor: Acceptor<State>,
-  message: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
-  // Nobody else listens any more, and an error that nobody listens to would end the process.
-  socket.on('error', ignoreError);
-  const request = readHandshakeRequest({
+/** The handshake in an HTTP/1.1 upgrade request that Node has parsed. */
+export function readUpgrade(message: IncomingMessage, socket: Duplex): HandshakeRequest | Refusal {
+  return readHandshakeRequest({
     method: message.method ?? '',
     httpVersion: message.httpVersion,
     url: message.url ?? '',
     rawHeaders: message.rawHeaders,
     remoteAddress: (socket as Socket).remoteAddress ?? '',
   });
+}
+
+/**
+ * Takes over the socket of an HTTP/1.1 upgrade request (RFC 6455 section 4.2), to which nobody else listens any more:
+ * it is opened or refused.
+ */
+export function acceptUpgrade<State>(
+  acceptor: Acceptor<State>,
+  request: HandshakeRequest | Refusal,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  // An error that nobody listens to would end the process.
+  socket.on('error', ignoreError);
   acceptor.decide(request, new Upgrade(socket, head));
 }
 

@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { ExtensionOffer } from '../protocol/extension.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { Refusal, chooseProtocol, type HandshakeAcceptance } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
@@ -39,7 +38,7 @@ export interface Gate<State> {
   /** Takes back the place of a handshake that came to nothing. */
   leave(address: string): void;
   /** What the extensions that a client offers come to. */
-  agree(offers: readonly ExtensionOffer[]): CompressionAnswer | undefined;
+  agree(request: HandshakeRequest): CompressionAnswer | undefined;
   open(transport: OpenTransport, agreement: Agreement, state: State): void;
   /** `accept` or `protocols` threw. */
   failed(error: Error): void;
@@ -89,7 +88,8 @@ export class Acceptor<State> {
   #refusalOf(request: HandshakeRequest): Refusal | undefined {
     if (!this.isForPath(request.url)) return NOT_FOUND;
     // A page of another origin would act with the user's cookies (RFC 6455 section 10.2).
-    return this.#isWelcome(request.origin, request.host) ? undefined : FOREIGN_ORIGIN;
+    const { origin } = request;
+    return origin === undefined || this.#isWelcome(origin, request.host) ? undefined : FOREIGN_ORIGIN;
   }
 
   #ask(request: HandshakeRequest, handshake: OpeningHandshake): void {
@@ -161,7 +161,7 @@ export class Acceptor<State> {
       this.#refuse(request, handshake, closing);
       return;
     }
-    const agreed = this.#gate.agree(request.extensions);
+    const agreed = this.#gate.agree(request);
     const extensions = agreed === undefined ? [] : [agreed.extension];
     const transport = handshake.accept({ key: request.key, protocol, extensions });
     const { text = '', compression } = agreed ?? {};

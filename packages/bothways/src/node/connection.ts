@@ -26,7 +26,7 @@ import type { PublishedMessage } from './published-message.js';
 import { sharedReader } from './shared-reads.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
-import { COPY_LIMIT, TEXT_COPY_LIMIT } from './write-batch.js';
+import { COPY_LIMIT, TEXT_COPY_LIMIT, writeAlone } from './write-batch.js';
 
 /** The options that an open connection keeps to, the same at both ends. */
 export interface ConnectionLimits {
@@ -77,9 +77,10 @@ export class NodeConnection<State = unknown>
 
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner<State>;
-  readonly #core: ProtocolConnection<Buffer>;
-  readonly #sender: MessageSender;
-  readonly #inflater: MessageInflater | undefined;
+  /** What receives and what sends, each made when it is first needed: many connections only wait. */
+  #receiver: ProtocolConnection<Buffer> | undefined;
+  #outgoing: MessageSender | undefined;
+  #inflater: MessageInflater | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #idle: IdleDeadline | undefined;
   #closeDeadline: CloseDeadline | undefined;
@@ -92,6 +93,8 @@ export class NodeConnection<State = unknown>
   /** The newest Ping that came while too much waited to be sent; the older ones need no answer any more. */
   #unansweredPing: Buffer | undefined;
   #isPaused = false;
+  /** It reads into memory that all connections share. */
+  #readsShared = false;
   /** A message is being inflated in the thread pool: what comes after it waits in the socket. */
   #isInflating = false;
   /** Where messages wait for whoever iterates: whole, or while they arrive. */
@@ -106,26 +109,14 @@ export class NodeConnection<State = unknown>
   #closedWaiters: ((info: CloseInfo) => void)[] = NOBODY;
 
   constructor(socket: Duplex, owner: ConnectionOwner<State>, agreement: Agreement, state: State) {
-    const { role, limits } = owner;
+    const { limits } = owner;
     this.state = state;
     this.request = agreement.request;
     this.protocol = agreement.protocol;
     this.extensions = agreement.extensions;
     this.#socket = socket;
     this.#owner = owner;
-    const { compression } = agreement;
-    this.compression = compression;
-    if (compression !== undefined) {
-      const { windowBits, contextTakeover } = compression.incoming;
-      this.#inflater = new MessageInflater(this, windowBits, contextTakeover);
-    }
-    const { maxMessageSize } = limits;
-    this.#core = new ProtocolConnection(
-      { role, maxMessageSize, inflater: this.#inflater },
-      this,
-      nodePlatform,
-    );
-    this.#sender = new MessageSender(socket, role === 'client', compression, this);
+    this.compression = agreement.compression;
     if (limits.pingInterval > 0) {
       this.#heartbeat = new Heartbeat(this, limits.pingInterval, limits.pingTimeout);
     }
@@ -255,7 +246,7 @@ export class NodeConnection<State = unknown>
    */
   get isStopped(): boolean {
     if (this.#isInflating) return true;
-    if (this.#core.isOpen) return this.#isPaused || this.#isReaderFull;
+    if (this.#isWillingToRead) return this.#isPaused || this.#isReaderFull;
     return this.#isReaderFull && this.#reader!.hasReader;
   }
 
@@ -304,17 +295,22 @@ export class NodeConnection<State = unknown>
    * @internal Begins to talk. The `greeting` (the handshake's response) and what `onOpen` sends go out in one
    * write; reading begins with `head`, the bytes that came right behind the handshake.
    */
-  start(greeting: string, head: Buffer, onOpen: () => void): void {
+  start(greeting: string, head: Buffer, onOpen: (() => void) | undefined): void {
     const socket = this.#socket;
     listen(socket, this);
     // What came while the handshake was being decided about.
     const waiting = socket.readableLength > 0 ? (socket.read() as Buffer) : NOTHING;
-    this.#core.chunksAreLent = readShared(socket);
-    if (!this.#core.chunksAreLent) socket.on('data', onData);
+    this.#readsShared = readShared(socket);
+    if (!this.#readsShared) socket.on('data', onData);
+    if (onOpen === undefined && head.length + waiting.length === 0) {
+      if (greeting !== '') writeAlone(socket, Buffer.from(greeting, 'latin1'));
+      if (!this.isStopped) socket.resume();
+      return;
+    }
     const { batch } = this.#sender;
     batch.hold();
     if (greeting !== '') batch.writeEncoded(Buffer.from(greeting, 'latin1'));
-    onOpen();
+    onOpen?.();
     if (head.length > 0) this.#core.receive(head);
     if (waiting.length > 0) this.#core.receive(waiting);
     if (!this.isStopped) socket.resume();
@@ -464,7 +460,7 @@ export class NodeConnection<State = unknown>
     this.#core.stop();
     this.#clearDeadlines();
     this.#closeInfo = this.#describeClose();
-    this.#sender.close();
+    this.#outgoing?.close();
     this.#inflater?.close();
     this.#owner.remove(this);
     const { code, reason } = this.#closeInfo;
@@ -495,8 +491,34 @@ export class NodeConnection<State = unknown>
     return false;
   }
 
+  get #core(): ProtocolConnection<Buffer> {
+    return (this.#receiver ??= this.#makeReceiver());
+  }
+
+  get #sender(): MessageSender {
+    this.#outgoing ??= new MessageSender(this.#socket, this.#owner.role === 'client', this.compression, this);
+    return this.#outgoing;
+  }
+
+  #makeReceiver(): ProtocolConnection<Buffer> {
+    const { role, limits } = this.#owner;
+    if (this.compression !== undefined) {
+      const { windowBits, contextTakeover } = this.compression.incoming;
+      this.#inflater = new MessageInflater(this, windowBits, contextTakeover);
+    }
+    const settings = { role, maxMessageSize: limits.maxMessageSize, inflater: this.#inflater };
+    const receiver = new ProtocolConnection(settings, this, nodePlatform);
+    receiver.chunksAreLent = this.#readsShared;
+    return receiver;
+  }
+
   get #isOpen(): boolean {
-    return this.#core.isOpen && !this.#isLeaving && !this.#socket.destroyed;
+    return this.#isWillingToRead && !this.#isLeaving && !this.#socket.destroyed;
+  }
+
+  /** No Close frame went either way, and nothing failed. */
+  get #isWillingToRead(): boolean {
+    return this.#receiver === undefined || this.#receiver.isOpen;
   }
 
   get #isBelowHighWaterMark(): boolean {

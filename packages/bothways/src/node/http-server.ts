@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
 import { Refusal, formatRefusal } from '../protocol/handshake-server-response.js';
 import { Http2Sessions } from './http2-sessions.js';
+import { Lobby, type OnHandshake } from './lobby.js';
 import { MAX_TIMEOUT, type ServeOptions } from './options.js';
 
 /** How many requests, and so WebSockets, one HTTP/2 session may have open at once; Node sets no limit. */
@@ -23,11 +24,15 @@ export class OwnServer {
   /** As it is now. */
   #tls: ServeOptions['tls'];
   readonly #http2: Http2Sessions | undefined;
+  readonly #lobby: Lobby | undefined;
   /** With TLS, every TCP connection: one that never ends its TLS handshake is known to nobody else. */
   readonly #sockets = new Set<Duplex>();
 
-  /** @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit. */
-  constructor(tls: ServeOptions['tls'], http2: boolean, handshakeTimeout: number) {
+  /**
+   * @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit.
+   * @param onHandshake takes the handshakes that come in one piece; the others come as `'upgrade'`, from Node.
+   */
+  constructor(tls: ServeOptions['tls'], http2: boolean, handshakeTimeout: number, onHandshake: OnHandshake) {
     const options = {
       headersTimeout: handshakeTimeout,
       requestTimeout: handshakeTimeout,
@@ -55,6 +60,7 @@ export class OwnServer {
       });
     }
     this.http.on('clientError', refuseNoRequest);
+    if (!http2) this.#lobby = new Lobby(this.http, handshakeTimeout, onHandshake);
   }
 
   /**
@@ -88,6 +94,7 @@ export class OwnServer {
       this.http.close(() => resolve());
       // Node's server for both versions has no method of its own for those who speak HTTP/1.1.
       Server.prototype.closeAllConnections.call(this.http);
+      this.#lobby?.close();
       this.#http2?.close();
     });
   }

@@ -7,8 +7,8 @@ import { Topics } from '../pubsub/topics.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import type { Connection, Data } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
-import type { ExtensionOffer } from '../protocol/extension.js';
-import { acceptUpgrade } from './accept-http1.js';
+import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
+import { acceptUpgrade, readUpgrade } from './accept-http1.js';
 import { acceptConnect } from './accept-http2.js';
 import { Acceptor, type Gate, type OpenTransport } from './acceptor.js';
 import { ServerCompression, compressionSettingsOf, type CompressionAnswer } from './compression.js';
@@ -153,7 +153,11 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     const compression = compressionSettingsOf(options.compression);
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
     const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
-    if (port !== undefined) this.#own = new OwnServer(tls, http2, handshakeTimeout);
+    if (port !== undefined) {
+      this.#own = new OwnServer(tls, http2, handshakeTimeout, (request, socket, head) =>
+        acceptUpgrade(this.#acceptor, request, socket, head),
+      );
+    }
     this.#http = this.#own?.http ?? server;
     if (this.#http !== undefined) addUpgradeTarget(this.#http, this);
   }
@@ -204,7 +208,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    acceptUpgrade(this.#acceptor, request, socket, head);
+    acceptUpgrade(this.#acceptor, readUpgrade(request, socket), socket, head);
   }
 
   handleConnect(stream: ServerHttp2Stream, rawHeaders: readonly string[]): void {
@@ -254,8 +258,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     this.#forgetAddress(address);
   }
 
-  agree(offers: readonly ExtensionOffer[]): CompressionAnswer | undefined {
-    return this.#compression?.agree(offers);
+  agree(request: HandshakeRequest): CompressionAnswer | undefined {
+    return this.#compression?.agree(request.extensions);
   }
 
   open(transport: OpenTransport, agreement: Agreement, state: State): void {
@@ -264,7 +268,9 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     if (agreement.compression !== undefined) this.#compression!.reserve(agreement.compression);
     const connection = new NodeConnection<State>(transport.socket, this, agreement, state);
     this.#connections.add(connection);
-    connection.start(transport.greeting, transport.head, () => this.#opened(connection));
+    const hasOpening = this.#run !== undefined || this.handlers.open !== undefined;
+    const onOpen = hasOpening ? () => this.#opened(connection) : undefined;
+    connection.start(transport.greeting, transport.head, onOpen);
   }
 
   failed(error: Error): void {
@@ -314,8 +320,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   #opened(connection: NodeConnection<State>): void {
     const run = this.#run;
     if (run === undefined) {
-      const { handlers } = this;
-      if (handlers.open !== undefined) connection.run(() => handlers.open!(connection));
+      connection.run(() => this.handlers.open!(connection));
       return;
     }
     // Messages that come before the function asks for them wait in the connection.

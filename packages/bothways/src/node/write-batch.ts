@@ -36,7 +36,7 @@ export class WriteBatch {
   #isHeld = false;
 
   constructor(socket: Duplex, masks: boolean) {
-    this.#output = DirectOutput.open(socket) ?? new StreamOutput(socket);
+    this.#output = openOutput(socket);
     this.#masks = masks;
   }
 
@@ -188,6 +188,15 @@ export class WriteBatch {
     this.#block = this.#isHeld || size > SMALL_BLOCK ? takeLarge() : takeSmall();
     return this.#block;
   }
+}
+
+/** Writes bytes without a batch, before there is one: they must not change any more. */
+export function writeAlone(socket: Duplex, bytes: Uint8Array): void {
+  openOutput(socket).write(bytes);
+}
+
+function openOutput(socket: Duplex): Output {
+  return DirectOutput.open(socket) ?? new StreamOutput(socket);
 }
 
 let waiting: WriteBatch[] = [];

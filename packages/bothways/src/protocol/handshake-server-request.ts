@@ -13,7 +13,7 @@ import {
 } from './headers.js';
 import { parseWebSocketUrl } from './url.js';
 
-/** An HTTP request's head, as Node has it. */
+/** An HTTP request's head, as Node has it. What a `HandshakeRequest` is asked for later, it reads here. */
 export interface RequestHead {
   readonly method: string;
   /** Such as `1.1`. */
@@ -25,56 +25,67 @@ export interface RequestHead {
   readonly remoteAddress: string;
 }
 
-/** What {@link readHandshakeRequest} found in a request's header fields. */
-export interface HandshakeOffer {
+/** What {@link readHandshakeRequest} found in a request. */
+interface HandshakeOffer {
   readonly url: string;
-  readonly host: string;
-  readonly key: string;
+  /** Where it is not that of the `Host` header field. */
+  readonly host?: string | undefined;
   readonly origin: string | undefined;
   readonly protocols: readonly string[];
-  /** The value of `Sec-WebSocket-Extensions`, which is well-formed. */
-  readonly extensions: string | undefined;
 }
 
-/** A client's opening handshake that is one (RFC 6455 section 4.2.1); it can be accepted or refused. */
+/**
+ * A client's opening handshake that is one (RFC 6455 section 4.2.1); it can be accepted or refused. A connection keeps
+ * it, so what is seldom asked for later is read from the head again.
+ */
 export class HandshakeRequest implements RequestInfo {
-  readonly method: string;
   /** The resource name: path and query, beginning with a slash. */
   readonly url: string;
-  /** The `Host` header field: host and, if it was written, port. */
-  readonly host: string;
-  /** `Sec-WebSocket-Key`; `''` over HTTP/2, which has none. */
-  readonly key: string;
   readonly origin: string | undefined;
   readonly protocols: readonly string[];
-  readonly remoteAddress: string;
-  readonly #extensions: string | undefined;
-  readonly #rawHeaders: readonly string[];
+  readonly #host: string | undefined;
+  readonly #head: RequestHead;
   #headers: Readonly<Record<string, string>> | undefined;
 
-  constructor(head: RequestHead, offer: HandshakeOffer) {
-    this.method = head.method;
-    this.url = offer.url;
-    this.host = offer.host;
-    this.key = offer.key;
-    this.origin = offer.origin;
-    this.protocols = offer.protocols;
-    this.#extensions = offer.extensions;
-    this.remoteAddress = head.remoteAddress;
-    this.#rawHeaders = head.rawHeaders;
+  constructor(head: RequestHead, { url, host, origin, protocols }: HandshakeOffer) {
+    this.url = url;
+    this.origin = origin;
+    this.protocols = protocols;
+    this.#host = host;
+    this.#head = head;
   }
 
-  /**
-   * The extensions that were offered, in the client's order of preference. They are read whenever they are asked
-   * for: a connection would keep them for nothing.
-   */
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get remoteAddress(): string {
+    return this.#head.remoteAddress;
+  }
+
+  /** The authority that is asked: host and, if it was written, port. */
+  get host(): string {
+    return this.#host ?? this.#fields.host!;
+  }
+
+  /** `Sec-WebSocket-Key`; `''` over HTTP/2, which has none. */
+  get key(): string {
+    return this.#head.httpVersion === '1.1' ? this.#fields.key! : '';
+  }
+
+  /** The extensions that were offered, in the client's order of preference. */
   get extensions(): readonly ExtensionOffer[] {
-    return this.#extensions === undefined ? [] : parseExtensions(this.#extensions)!;
+    const { extensions } = this.#fields;
+    return extensions === undefined ? [] : parseExtensions(extensions)!;
+  }
+
+  get #fields(): HandshakeFields {
+    return readHandshakeFields(this.#head.rawHeaders);
   }
 
   /** Made when it is first asked for: most servers never look. */
   get headers(): Readonly<Record<string, string>> {
-    this.#headers ??= toHeaderRecord(this.#rawHeaders);
+    this.#headers ??= toHeaderRecord(this.#head.rawHeaders);
     return this.#headers;
   }
 }
@@ -86,8 +97,9 @@ export class HandshakeRequest implements RequestInfo {
 export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refusal {
   // 4.2.1, item 1: "An HTTP/1.1 or higher GET request, including a 'Request-URI'"
   if (head.method !== 'GET') return REFUSE.method;
-  if (head.rawHeaders.length >= 2 * MAX_FIELDS) return REFUSE.fieldCount;
-  const fields = readHandshakeFields(head.rawHeaders);
+  const { rawHeaders } = head;
+  if (rawHeaders.length >= 2 * MAX_FIELDS) return REFUSE.fieldCount;
+  const fields = readHandshakeFields(rawHeaders);
   if (fields.malformed) return REFUSE.fieldValue;
   // Item 3: "An |Upgrade| header field containing the value 'websocket', treated as an ASCII case-insensitive
   // value." Whoever did not ask for it, in whatever version of HTTP, is told about it.
@@ -96,7 +108,7 @@ export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refu
   // Item 2: "A |Host| header field containing the server's authority."
   const { host, key, origin } = fields;
   if (host === undefined || parseAuthority(host) === undefined) return REFUSE.host;
-  const target = readTarget(head.url, host);
+  const target = readTarget(head.url);
   if (target === undefined) return REFUSE.target;
   // What follows the head would be frames to this server and a body to a proxy in front of it.
   if (fields.transferEncoding !== undefined || (fields.contentLength ?? '0') !== '0') return REFUSE.body;
@@ -108,9 +120,7 @@ export function readHandshakeRequest(head: RequestHead): HandshakeRequest | Refu
   if (key === undefined || !isKey(key)) return REFUSE.key;
   const protocols = readProtocols(fields);
   if (protocols instanceof Refusal) return protocols;
-  const { url } = target;
-  const { extensions } = fields;
-  return new HandshakeRequest(head, { url, host: target.host, key, origin, protocols, extensions });
+  return new HandshakeRequest(head, { ...target, origin, protocols });
 }
 
 /**
@@ -133,12 +143,8 @@ export function readConnectRequest(head: RequestHead): HandshakeRequest | Refusa
   if (fields.version !== '13') return REFUSE.connectVersion;
   const protocols = readProtocols(fields);
   if (protocols instanceof Refusal) return protocols;
-  const { origin, extensions } = fields;
   if (fields.host === undefined) rawHeaders.unshift('host', authority);
-  return new HandshakeRequest(
-    { ...head, rawHeaders },
-    { url: path, host: authority, key: '', origin, protocols, extensions },
-  );
+  return new HandshakeRequest({ ...head, rawHeaders }, { url: path, origin: fields.origin, protocols });
 }
 
 /** The pseudo-header fields (RFC 9113 section 8.3), which come once each, and the others. */
@@ -160,11 +166,14 @@ function readProtocols({ origin, protocol, extensions }: HandshakeFields): reado
   // Item 7. More than one would leave open which of them is checked.
   if (origin !== undefined && !isWithoutSpace(origin)) return REFUSE.origin;
   // Items 8 and 9.
-  const protocols = protocol === undefined ? [] : parseTokenList(protocol);
+  const protocols = protocol === undefined ? NONE : parseTokenList(protocol);
   if (protocols === undefined) return REFUSE.protocol;
   if (extensions !== undefined && parseExtensions(extensions) === undefined) return REFUSE.extensions;
   return protocols;
 }
+
+/** Most clients offer no subprotocol. */
+const NONE: readonly string[] = Object.freeze([]);
 
 /**
  * Node keeps about 1,000 header fields and drops the rest. From a list that may be cut nothing can be told:
@@ -229,13 +238,13 @@ function isWithoutSpace(text: string): boolean {
 }
 
 /**
- * Path and query, and the host they belong to. RFC 9112 section 3.2.2: "When an origin server receives a request
+ * Path and query, and the host if it is named with them. RFC 9112 section 3.2.2: "When an origin server receives a request
  * with an absolute-form of request-target, the origin server MUST ignore the received Host header field (if
  * any) and instead use the host information of the request-target."
  */
-function readTarget(url: string, host: string): { url: string; host: string } | undefined {
+function readTarget(url: string): Pick<HandshakeOffer, 'url' | 'host'> | undefined {
   if (!isWithoutSpace(url)) return undefined;
-  if (url.startsWith('/')) return { url, host };
+  if (url.startsWith('/')) return { url };
   try {
     const absolute = parseWebSocketUrl(url);
     return { url: absolute.resource, host: absolute.host };

@@ -147,6 +147,14 @@ export function skipWhitespace(text: string, start: number): number {
   return index;
 }
 
+/** `text` without the spaces and tabs at both ends, and nothing but those. */
+export function trimWhitespace(text: string): string {
+  const start = skipWhitespace(text, 0);
+  let end = text.length;
+  while (end > start && (text.charCodeAt(end - 1) === SP || text.charCodeAt(end - 1) === HTAB)) end--;
+  return text.slice(start, end);
+}
+
 /** The characters of `members`, to be looked up by char code. */
 export function charSet(members: string): Uint8Array {
   const set = new Uint8Array(256);
