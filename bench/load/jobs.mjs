@@ -190,7 +190,7 @@ async function measureLatency(clients, { rate, rampUp, window }) {
     }
     await nextTurn();
   }
-  await until(() => due.every(({ length }) => length === 0));
+  await until(() => due.every(({ length }) => length === 0) || findError(clients));
   const percentiles = Object.fromEntries(
     PERCENTILES.map((percentile) => [percentile, histogram.percentile(percentile) / 1000]),
   );

@@ -1,0 +1,3 @@
+export const JOBS: Readonly<
+  Record<string, (job: object) => Promise<{ readonly messages?: number; readonly error?: string }>>
+>;

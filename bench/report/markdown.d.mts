@@ -1,0 +1,5 @@
+export function toMarkdown(
+  results: readonly object[],
+  curves: readonly object[],
+  about: { readonly options: string; readonly findings: string },
+): string;
