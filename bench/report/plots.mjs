@@ -24,6 +24,7 @@ export function plotCurve({ axis, unit, title }, lines) {
     series: [...lines].map(([name, points]) => ({
       name: TITLES[name],
       type: 'line',
+      symbol: 'circle',
       data: points.map(({ x, cost }) => [x, cost]),
       color: COLOURS[name],
       symbolSize: 7,
@@ -41,7 +42,7 @@ export function plotRatios(results, peers) {
   return render(860, 90 + rows.length * 42, {
     title: heading(`${REFERENCE} divided by each peer: left of 1 it needs less CPU`),
     legend: legend(peers),
-    grid: { left: 330, right: 40, top: 80, bottom: 40 },
+    grid: { left: 400, right: 40, top: 80, bottom: 40 },
     xAxis: {
       type: 'log',
       min: 0.05,
@@ -100,6 +101,7 @@ function heading(text) {
 function legend(names) {
   return {
     data: names.map((name) => TITLES[name]),
+    itemGap: 26,
     left: 12,
     top: 38,
     textStyle: { color: INK, fontSize: 13 },

@@ -3,6 +3,8 @@ import { count, figure, list } from './numbers.mjs';
 
 /** A cliff: from one point to the next the cost of a unit grows this much more than the curve's shape says. */
 const CLIFF = 1.6;
+/** Ends that differ by less than this factor are called level. */
+const LEVEL = 1.2;
 /** A cost of less than this many times the smallest is called about the same. */
 const SAME = 1.5;
 
@@ -38,8 +40,11 @@ function describeFlat(unit, axis, points) {
   const [first, last] = [points[0], points.at(-1)];
   const ends = `${figure(first.cost)} ${unit} at ${count(first.x)} and ${figure(last.cost)} at ${count(last.x)} ${axis}`;
   if (most / least < SAME) return `Flat: ${ends}, between ${figure(least)} and ${figure(most)} everywhere.`;
-  if (last.cost < first.cost) return `It falls: ${ends}.`;
-  return `It rises ${(last.cost / first.cost).toFixed(1)} times: ${ends}.`;
+  const between = `between ${figure(least)} and ${figure(most)}`;
+  if (last.cost > first.cost / LEVEL && last.cost < first.cost * LEVEL)
+    return `The ends are level: ${ends}, ${between}.`;
+  const how = last.cost < first.cost ? 'falls' : `rises ${(last.cost / first.cost).toFixed(1)} times`;
+  return `It ${how}: ${ends}, ${between}.`;
 }
 
 function describeLinear(unit, points) {

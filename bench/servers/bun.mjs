@@ -2,6 +2,7 @@
 import {
   HOST,
   MAX_MESSAGE,
+  MAX_WAITING,
   TOPIC,
   control,
   mode,
@@ -35,7 +36,7 @@ const server = Bun.serve({
   websocket: {
     perMessageDeflate: isCompressed && { compress: 'shared', decompress: 'shared' },
     maxPayloadLength: MAX_MESSAGE,
-    backpressureLimit: MAX_MESSAGE,
+    backpressureLimit: MAX_WAITING,
     message: mode() === 'publish' ? publish : echo,
   },
 });

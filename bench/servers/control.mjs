@@ -15,6 +15,8 @@ import { createInterface } from 'node:readline';
 export const HOST = '127.0.0.1';
 export const TOPIC = 'news';
 export const MAX_MESSAGE = 16 * 1024 * 1024;
+/** How much may wait to be sent to a client: the largest messages of the curves, and more. */
+export const MAX_WAITING = 4 * MAX_MESSAGE;
 
 const MODES = ['echo', 'publish', 'compressed', 'tls'];
 

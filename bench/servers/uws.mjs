@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import {
   HOST,
   MAX_MESSAGE,
+  MAX_WAITING,
   TOPIC,
   control,
   mode,
@@ -43,7 +44,7 @@ const app = cert === undefined ? App() : SSLApp({ cert_file_name: cert, key_file
 app.ws('/*', {
   compression: isCompressed ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
   maxPayloadLength: MAX_MESSAGE,
-  maxBackpressure: MAX_MESSAGE,
+  maxBackpressure: MAX_WAITING,
   message: mode() === 'publish' ? publish : echo,
 });
 app.listen(HOST, 0, (listening) => {

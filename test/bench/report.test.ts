@@ -92,10 +92,13 @@ describe('The shape of a curve', () => {
       'Flat: 10.0 µs at 1 and 11.0 at 10,000 connections, between 10.0 and 12.0 everywhere. No cliff.',
     );
     expect(describeShape(flat, points([1, 10], [100, 30]))).toBe(
-      'It rises 3.0 times: 10.0 µs at 1 and 30.0 at 100 connections. It grows too fast from 1 to 100 (3.0 times).',
+      'It rises 3.0 times: 10.0 µs at 1 and 30.0 at 100 connections, between 10.0 and 30.0. It grows too fast from 1 to 100 (3.0 times).',
     );
     expect(describeShape(flat, points([1, 10], [256, 1]))).toBe(
-      'It falls: 10.0 µs at 1 and 1.00 at 256 connections. No cliff.',
+      'It falls: 10.0 µs at 1 and 1.00 at 256 connections, between 1.00 and 10.0. No cliff.',
+    );
+    expect(describeShape(flat, points([1, 10], [10, 15], [20, 16], [100, 11]))).toBe(
+      'The ends are level: 10.0 µs at 1 and 11.0 at 100 connections, between 10.0 and 16.0. No cliff.',
     );
     expect(describeShape(linear, points([16, 5], [1024, 6], [1024 ** 2, 512]))).toBe(
       'Below twice the first cost (5.00 µs) up to 1,024 bytes, then with the size: 0.50 µs for each KiB at 1,048,576 bytes. No cliff.',
