@@ -60,7 +60,7 @@ export class OwnServer {
       });
     }
     this.http.on('clientError', refuseNoRequest);
-    if (!http2) this.#lobby = new Lobby(this.http, handshakeTimeout, onHandshake);
+    if (!http2) this.#lobby = new Lobby(this.http, handshakeTimeout, onHandshake, refuseSilence);
   }
 
   /**
@@ -139,5 +139,14 @@ function refuseNoRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   }
   const refusal =
     code === 'HPE_HEADER_OVERFLOW' ? TOO_LARGE : code.endsWith('_TIMEOUT') ? TOO_SLOW : NOT_HTTP;
+  end(socket, refusal);
+}
+
+/** Nothing came in time. */
+function refuseSilence(socket: Duplex): void {
+  end(socket, TOO_SLOW);
+}
+
+function end(socket: Duplex, refusal: Refusal): void {
   socket.end(formatRefusal(refusal), () => socket.destroy());
 }

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
-import { Lobby } from './lobby.js';
+import { Lobby, type OnHandshake } from './lobby.js';
 import { Arrivals, turns, until } from './test-arrivals.js';
 import { createCertificate } from './test-certificate.js';
 import { start, startWatched } from './test-server.js';
@@ -18,9 +18,11 @@ async function open(timeout = 0, http: HttpServer = createServer()) {
   const requested = new Arrivals<IncomingMessage>();
   const failed = new Arrivals<NodeJS.ErrnoException>();
   const sockets = new Arrivals<Socket>();
-  const lobby = new Lobby(http, timeout, (request, socket, head) => {
+  const late = new Arrivals<Socket>();
+  const onHandshake: OnHandshake = (request, socket, head) => {
     read.push({ request, socket, head: head.toString('latin1') });
-  });
+  };
+  const lobby = new Lobby(http, timeout, onHandshake, late.push);
   http.on('connection', sockets.push);
   http.on('upgrade', (message: IncomingMessage, _socket, head: Buffer) => {
     upgraded.push({ message, head: head.toString('latin1') });
@@ -129,12 +131,13 @@ describe('A lobby', () => {
     expect(failed.items).toEqual([]);
   });
 
-  it('reports those who are silent for too long as Node does', async () => {
-    const { port, failed } = await open(150);
+  it('tells of those who are silent for too long', async () => {
+    const { port, late } = await open(150);
     const began = performance.now();
     const wire = await Wire.connect(port);
-    expect((await failed.next()).code).toBe('ERR_HTTP_REQUEST_TIMEOUT');
+    const socket = await late.next();
     expect(performance.now() - began).toBeGreaterThanOrEqual(149);
+    socket.destroy();
     await wire.ended;
   });
 
@@ -188,6 +191,14 @@ describe('A server with a port of its own', () => {
     expect(messages.items).toEqual([]);
     decide();
     expect(await messages.take(21)).toEqual(['behind it', ...Array.from({ length: 20 }, (_, i) => `${i}`)]);
+  });
+
+  it('answers those who are silent with 408', async () => {
+    const server = await start({ handshakeTimeout: 150 });
+    const wire = await Wire.connect(server.port);
+    expect((await wire.rest()).toString()).toMatch(
+      /^HTTP\/1\.1 408 .*\r\n\r\nThe request was not complete in time\.$/s,
+    );
   });
 
   it('is closed though somebody has connected and said nothing', async () => {

@@ -20,15 +20,20 @@ export class Lobby {
   readonly #enter: (socket: Socket) => void;
   readonly #timeout: number;
   readonly #onHandshake: OnHandshake;
+  readonly #onLate: (socket: Socket) => void;
   readonly #guests = new Set<Guest>();
 
-  /** @param timeout how long a client may be silent, milliseconds; 0 for no limit. */
-  constructor(http: NetServer, timeout: number, onHandshake: OnHandshake) {
+  /**
+   * @param timeout how long a client may be silent, milliseconds; 0 for no limit.
+   * @param onLate answers a client that was silent for longer.
+   */
+  constructor(http: NetServer, timeout: number, onHandshake: OnHandshake, onLate: (socket: Socket) => void) {
     const event = 'setSecureContext' in http ? 'secureConnection' : 'connection';
     this.#http = http;
     this.#enter = http.listeners(event)[0] as (socket: Socket) => void;
     this.#timeout = timeout;
     this.#onHandshake = onHandshake;
+    this.#onLate = onLate;
     http.off(event, this.#enter);
     http.on(event, (socket: Socket) => this.#take(socket));
   }
@@ -60,8 +65,7 @@ export class Lobby {
   /** @internal Nothing came in time. */
   late(socket: Socket): void {
     socket.on('error', ignoreError);
-    const error = new Error('Nothing came in time');
-    this.#http.emit('clientError', Object.assign(error, { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
+    this.#onLate(socket);
   }
 
   #take(socket: Socket): void {
