@@ -50,6 +50,7 @@ async function open(timeout = 0, http: HttpServer = createServer()) {
     upgraded,
     requested,
     failed,
+    late,
     port: (http.address() as AddressInfo).port,
   };
 }
