@@ -3,7 +3,7 @@
  * [--profile DIR]`. See README.md beside it.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -102,9 +102,8 @@ function write(results, grown) {
     ['messages', 'compressed', 'tls', 'publish'].includes(row.group),
   );
   writeFileSync(new URL('benchmarks/ratios.svg', docs), plotRatios(compared, ['ws', 'uws', 'bun']));
-  const findings = readFileSync(new URL('./findings.md', import.meta.url), 'utf8');
   const options = process.argv.slice(2).join(' ');
-  writeFileSync(new URL('benchmarks.md', docs), toMarkdown(results, grown, { options, findings }));
+  writeFileSync(new URL('benchmarks.md', docs), toMarkdown(results, grown, options));
   console.log('Written: docs/benchmarks.md and the plots in docs/benchmarks');
 }
 

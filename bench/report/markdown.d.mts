@@ -1,5 +1,1 @@
-export function toMarkdown(
-  results: readonly object[],
-  curves: readonly object[],
-  about: { readonly options: string; readonly findings: string },
-): string;
+export function toMarkdown(results: readonly object[], curves: readonly object[], options: string): string;

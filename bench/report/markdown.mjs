@@ -26,9 +26,9 @@ const LEVEL = 0.05;
 /**
  * @param {{ row: object, entries: Map<string, object> }[]} results
  * @param {{ curve: object, points: object[] }[]} curves
- * @param {{ options: string, findings: string }} about the options that the run was given, and what was found out
+ * @param {string} options that the run was given
  */
-export function toMarkdown(results, curves, { options, findings }) {
+export function toMarkdown(results, curves, options) {
   return [
     `# Benchmarks
 
@@ -50,7 +50,6 @@ the server was not at its limit; what a message costs it is still what it costs.
     targets(results),
     ...Object.entries(GROUPS).map(([group, title]) => section(group, title, results)),
     curves.length === 0 ? '' : growth(curves),
-    findings,
     LIMITS,
   ]
     .filter((text) => text !== '')
@@ -72,7 +71,7 @@ function targets(results) {
 
 What ${REFERENCE} wants of itself: no more CPU than the C++ servers for each message, a quarter of what ws spends where more
 than one message comes in a read and three quarters with one, half of its handshake, 1,024 bytes more for an idle
-connection than a bare socket, less than ws and undici as a client. **${all.filter(({ isMet }) => isMet).length} of ${all.length} are met.**
+connection than a bare socket, less than ws and undici as a client. [Why some are not met](benchmarks-findings.md). **${all.filter(({ isMet }) => isMet).length} of ${all.length} are met.**
 
 ${table(['', ...peers.map((name) => TITLES[name])], cells)}`;
 }
