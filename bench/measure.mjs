@@ -39,8 +39,7 @@ export async function measureRow(row, wanted, pace) {
       { version: '', costs: [], rates: [], generator: [], server: [], disturbed: [] },
     ]),
   );
-  if (row.kind === 'client') await measureClients(row, entries, pace);
-  else if (row.kind === 'idle') await measureIdle(row, entries, pace);
+  if (row.kind === 'idle') await measureIdle(row, entries, pace);
   else if (row.kind === 'many') await measureMany(row, entries, pace);
   else await measureCpu(row, entries, pace);
   return { row, entries };
@@ -72,35 +71,20 @@ async function takeTurn(row, contender, pace, counts) {
   if (isOut(entry)) return;
   const job = { ...row.job, rampUp: pace.rampUp, window: pace.window };
   if (row.kind === 'handshake') job.connections = Math.round(row.job.connections * pace.scale);
-  const answer = await ask(contender, row.kind, job);
+  const answer =
+    row.kind === 'client' ? await takeClientTurn(job, contender) : await ask(contender, row.kind, job);
   if (!counts) return;
   if (row.kind === 'latency') noteLatency(entry, answer);
   else note(entry, answer);
 }
 
-/** The clients take turns: each connects to a server within the load generator, which counts what it echoes. */
-async function measureClients(row, entries, pace) {
-  const contenders = [];
-  try {
-    for (const [name, entry] of entries) contenders.push(await start(name, row, entry, pace.profile));
-    for (let round = -1; round < pace.rounds; round++) {
-      for (const contender of contenders) {
-        if (isOut(contender.entry)) continue;
-        const answer = await takeClientTurn(row.job, contender, pace);
-        if (round >= 0) note(contender.entry, answer);
-      }
-    }
-  } finally {
-    await Promise.all(contenders.map(stop));
-  }
-}
-
-async function takeClientTurn(job, contender, { rampUp, window }) {
+/** A client connects to a server within the load generator, which counts what it echoes. */
+async function takeClientTurn(job, contender) {
   const { server: client, entry } = contender;
   const { port } = await ask(contender, 'listen', job);
   const { error } = await client.ask(JSON.stringify({ open: { ...job, port } }));
   if (error !== undefined) entry.error = error;
-  const answer = await ask(contender, 'count', { rampUp, window });
+  const answer = await ask(contender, 'count', job);
   await client.ask(JSON.stringify({ close: {} }));
   await ask(contender, 'hangUp', {});
   return answer;

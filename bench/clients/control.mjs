@@ -13,7 +13,7 @@ const CHECK_EVERY = 64;
 
 /**
  * @param {{ version: string, note?: string }} about
- * @param {(url: string, payload: Buffer | string, onMessage: (data: any) => void) => Promise<{ send(): void, close(): void }>} open
+ * @param {(url: string, payload: Buffer | string, onMessage: (data: string | Buffer | ArrayBuffer) => void) => Promise<{ send(): void, close(): void }>} open
  * connects; then every message that arrives is given to `onMessage`, and answered with `payload`
  */
 export function control(about, open) {

@@ -15,13 +15,17 @@ export async function runWorkers(
   onListening: (address: AddressInfo) => void,
 ): Promise<void> {
   const failures = new Set<string>();
+  let isStarted = false;
   cluster.on('message', (_worker, { failure }: { failure?: string }) => {
-    if (failure !== undefined) failures.add(failure);
+    if (failure === undefined) return;
+    failures.add(failure);
+    if (isStarted) console.error(`bothways: ${failure}`);
   });
   const firstAddress = once(cluster, 'listening') as Promise<[unknown, Address]>;
   const workers = await startWorkers({ count }).catch((error: unknown) => {
     throw new Failure(failures.size > 0 ? [...failures].join('\n') : reasonOf(error));
   });
+  isStarted = true;
   const [, { address, port, addressType }] = await firstAddress;
   const ended = untilSignal();
   onListening({ address, port, family: addressType === 6 ? 'IPv6' : 'IPv4' });

@@ -74,10 +74,13 @@ class WorkerGroup implements Workers {
   #fork(): Worker {
     const worker = cluster.fork();
     const bornAt = performance.now();
+    let hasListened = false;
     this.#running.add(worker);
+    worker.once('listening', () => (hasListened = true));
     worker.once('exit', (code: number | null, signal: string | null) => {
       this.#running.delete(worker);
-      if (this.#closing === undefined && this.#isStarted) {
+      // Before all listen, one that never did is why they do not start.
+      if (this.#closing === undefined && (this.#isStarted || hasListened)) {
         this.#replace(
           `Worker ${worker.process.pid} ended with ${signal ?? code}`,
           performance.now() - bornAt,
