@@ -241,6 +241,22 @@ describe('Servers in workers', () => {
     expect(await cluster.ended).toEqual([0, null]);
   });
 
+  it('are replaced when one ends that has listened, while others have not', async () => {
+    const cluster = start(
+      `
+        if (cluster.isPrimary) { ${PRIMARY} } else {
+          if (cluster.worker.id === 2) await new Promise(onCommand);
+          ${WORKER}
+          if (cluster.worker.id === 1) process.exit(4);
+        }
+      `,
+      { COUNT: '2' },
+    );
+    expect((await cluster.next('warning'))['warning']).toMatch(/ended with 4; another starts in 100 ms$/);
+    cluster.command(2, {});
+    expect(await cluster.next('started')).toMatchObject({ started: 2 });
+  });
+
   it('are not started when one ends before it listens', async () => {
     const cluster = start(`
       if (cluster.isPrimary) {

@@ -164,6 +164,19 @@ describe('serve --workers', () => {
     );
   });
 
+  it('says why a worker cannot be replaced', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'serve-workers-'));
+    await using command = new TestCommand(['serve', folder, '--port', '0', '--workers', '1']);
+    await command.says(/^Workers: 1$/m);
+    rmSync(folder, { recursive: true });
+    const pid = execFileSync('ps', ['--ppid', `${command.process.pid}`, '-o', 'pid='], { encoding: 'utf8' });
+    process.kill(Number(pid), 'SIGKILL');
+    const [said] = await command.says(/^bothways: Cannot serve .*$/m);
+    expect(said).toBe(
+      `bothways: Cannot serve ${folder}: there is no such file or folder. Name a folder that can be read.`,
+    );
+  });
+
   it.each(['0', '-1', '1.5', 'all', '1025'])('refuses "%s"', async (count) => {
     const { status, stderr } = await runCommand(['serve', '--workers', count]);
     expect(status).toBe(1);
