@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, Socket, type AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { DirectOutput } from './direct-output.js';
@@ -26,14 +27,6 @@ async function openPair() {
   return { client, socket };
 }
 
-async function readAll(client: Socket): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  client.on('data', (chunk: Buffer) => chunks.push(chunk));
-  client.resume();
-  await once(client, 'end');
-  return Buffer.concat(chunks);
-}
-
 /** More than the operating system takes from a connection whose peer does not read, bytes. */
 const MUCH = 16 << 20;
 
@@ -48,7 +41,7 @@ describe('A direct output', () => {
     expect([output.isIdle, output.waiting, passed]).toEqual([true, 0, false]);
     expect(socket.bytesWritten).toBe('one two three'.length);
     socket.end();
-    expect((await readAll(client)).toString()).toBe('one two three');
+    expect((await buffer(client)).toString()).toBe('one two three');
   });
 
   it('keeps what the operating system does not take, in order, and tells when it has', async () => {
@@ -64,7 +57,7 @@ describe('A direct output', () => {
     const seen: number[] = [];
     output.onWritten = () => seen.push(output.waiting);
     socket.end();
-    const all = await readAll(client);
+    const all = await buffer(client);
     expect(all.subarray(0, MUCH).equals(first)).toBe(true);
     expect(all.toString('latin1', MUCH)).toBe('behind itand behind that');
     expect(seen).toEqual([total - MUCH, total - MUCH - 9, 0]);
@@ -98,7 +91,7 @@ describe('A direct output', () => {
     output.write(Buffer.from('behind it'));
     expect(output.waiting).toBe(9);
     socket.end();
-    expect((await readAll(client)).toString('latin1', MUCH)).toBe('behind it');
+    expect((await buffer(client)).toString('latin1', MUCH)).toBe('behind it');
   });
 
   it('tells on a later turn of what was taken at once', async () => {
@@ -146,7 +139,7 @@ describe('A direct output', () => {
     output.write(Buffer.from('a'));
     socket.end();
     output.write(Buffer.from('late'));
-    expect((await readAll(client)).toString()).toBe('a');
+    expect((await buffer(client)).toString()).toBe('a');
   });
 
   it('is only for sockets of Node whose writes nobody watches', async () => {

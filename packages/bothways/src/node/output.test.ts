@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { connect, createServer, type SecureVersion, type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StreamOutput } from './output.js';
@@ -26,14 +27,6 @@ async function openTlsPair(version: SecureVersion) {
   return { client, socket };
 }
 
-async function readAll(client: TLSSocket): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  client.on('data', (chunk: Buffer) => chunks.push(chunk));
-  client.resume();
-  await once(client, 'end');
-  return Buffer.concat(chunks);
-}
-
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('An output over %s', (version) => {
   it('frees the memory of what is encrypted at once, and keeps what waits', async () => {
     const { client, socket } = await openTlsPair(version);
@@ -51,7 +44,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('An output over %s', (version) =>
       if (i < 20) await new Promise((resolve) => setImmediate(resolve));
     }
     socket.end();
-    expect((await readAll(client)).equals(Buffer.concat(expected))).toBe(true);
+    expect((await buffer(client)).equals(Buffer.concat(expected))).toBe(true);
     expect(freed[0]).toBe(true);
     expect(freed.at(-1)).toBe(false);
   });
