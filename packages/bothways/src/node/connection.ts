@@ -16,7 +16,7 @@ import type { AgreedCompression } from './compression.js';
 import { cutTransport } from './cut-transport.js';
 import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
 import { isThenable, report, toError, type Handlers } from './handlers.js';
-import { Inbox } from './inbox.js';
+import { Inbox } from '../session/inbox.js';
 import { MessageInflater, type InflateHost } from './message-inflater.js';
 import { MessageSender, type SenderHost } from './message-sender.js';
 import { MessageStreams } from './message-streams.js';

@@ -5,7 +5,7 @@ import { FIN, Opcode, RSV1 } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
 import { toError } from './handlers.js';
 import { MessageDeflater } from './message-deflater.js';
-import { MESSAGE_OVERHEAD } from './inbox.js';
+import { MESSAGE_OVERHEAD } from '../session/inbox.js';
 import { OutgoingStream, type FragmentSink } from './outgoing-stream.js';
 import type { PublishedMessage } from './published-message.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT, WriteBatch } from './write-batch.js';

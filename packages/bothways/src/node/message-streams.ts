@@ -1,5 +1,5 @@
 import type { MessageStream } from '../protocol/contract.js';
-import { Inbox, MESSAGE_OVERHEAD } from './inbox.js';
+import { Inbox, MESSAGE_OVERHEAD } from '../session/inbox.js';
 
 /** Messages that are read while they arrive, one after the other. It is bounded by its owner, as an inbox is. */
 export class MessageStreams implements AsyncIterableIterator<MessageStream<Buffer>> {

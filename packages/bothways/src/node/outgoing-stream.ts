@@ -1,7 +1,7 @@
 import type { Data, MessageSource } from '../protocol/contract.js';
 import { Opcode } from '../protocol/frame.js';
 import { toError } from './handlers.js';
-import { MESSAGE_OVERHEAD } from './inbox.js';
+import { MESSAGE_OVERHEAD } from '../session/inbox.js';
 import { toBytes } from './to-bytes.js';
 
 /** Where the fragments of a message go. */

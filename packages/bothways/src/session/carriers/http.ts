@@ -1,0 +1,178 @@
+import type { Abortable, RequestEvents } from '../client-platform.js';
+import { readServerHeader, type ClientHeader, type ServerHeader } from '../headers.js';
+import type { Alarm } from '../platform.js';
+import { isNumbered, parseLine, toLine, type AnyRecord, type Control } from '../records.js';
+import { ClientCarrier, lossOf, networkLoss, type Loss } from './carrier.js';
+
+/** How much text of messages goes into one request, characters; a single message may be longer. */
+const BODY = 262_144;
+/** The longest line that is taken, characters: no server sends a longer one. */
+const MAX_LINE = 1 << 28;
+
+/** One request, and its response as it comes. */
+interface Exchange {
+  readonly request: Abortable;
+  readonly alarm: Alarm;
+}
+
+/** What carriers over HTTP share: requests, and what their responses say (PROTOCOL.md section 6). */
+export abstract class HttpCarrier extends ClientCarrier {
+  #requests = 0;
+  readonly #underWay = new Set<Exchange>();
+  #isFlushing = false;
+
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  start(): void {
+    this.host.onReady(this);
+  }
+
+  /** What is sent in one tick goes into one request. */
+  flush(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.host.platform.clock.soon(() => {
+      this.#isFlushing = false;
+      if (!this.isOver) this.work();
+    });
+  }
+
+  farewell(): void {
+    this.#send({ ...this.header(), n: ++this.#requests }, IGNORE);
+  }
+
+  /** Does what there is to do: sends, asks, waits. */
+  protected abstract work(): void;
+
+  protected release(): void {
+    for (const { request, alarm } of this.#underWay) {
+      alarm.clear();
+      request.abort();
+    }
+    this.#underWay.clear();
+  }
+
+  /**
+   * Sends a request with all that waits.
+   *
+   * @param timeout how long it may take until something of the response is there, milliseconds.
+   * @param onRecord takes what the response has; `onEnd` is called behind the last of it.
+   */
+  protected post(
+    header: ClientHeader,
+    timeout: number,
+    onRecord: (record: AnyRecord) => void,
+    onEnd: () => void,
+  ): void {
+    let failure: Loss | undefined;
+    const lines = new Lines((line) => {
+      if (this.isOver) return;
+      const record = parseLine(line, this.host.platform.base64);
+      if (failure !== undefined) failure = explained(failure, record);
+      else if (record !== undefined) onRecord(record);
+      else this.lose(lossOf(400, true, 'The server sent what is no record'));
+    });
+    const alarm = this.host.platform.clock.alarm(() =>
+      this.lose(networkLoss('The server did not answer in time')),
+    );
+    const request = this.#send(
+      { ...header, n: ++this.#requests },
+      {
+        head: (status, isOurs, retryAfter) => {
+          if (status === 200 && isOurs) return;
+          failure = lossOf(status, isOurs, `The server answered with status ${status}`, retryAfter);
+          if (!isOurs) this.lose(failure);
+        },
+        text: (text) => {
+          alarm.clear();
+          if (!lines.add(text)) this.lose(lossOf(400, true, 'The server sent a line without an end'));
+        },
+        end: () => {
+          alarm.clear();
+          this.#underWay.delete(exchange);
+          if (this.isOver) return;
+          if (failure !== undefined) this.lose(failure);
+          else if (lines.isWhole) onEnd();
+          else this.lose(networkLoss('The response was cut'));
+        },
+        fail: (reason) => this.lose(networkLoss(reason)),
+      },
+    );
+    const exchange: Exchange = { request, alarm };
+    this.#underWay.add(exchange);
+    alarm.set(timeout);
+    this.used();
+  }
+
+  /** What the records of a response are for: the first is a header, and the others are numbered from it on. */
+  protected reader(onHeader: (header: ServerHeader) => void): (record: AnyRecord) => void {
+    let next = 0;
+    return (record) => {
+      this.heard();
+      if (next === 0) {
+        const header = readServerHeader(record);
+        if (header === undefined) {
+          this.lose(lossOf(400, true, 'The response does not begin with a header'));
+          return;
+        }
+        next = header.seq;
+        onHeader(header);
+      } else if (isNumbered(record)) this.host.onItem(this, next++, record);
+      else if (typeof record === 'number') this.onAcknowledgement(record);
+      else this.host.onControl(record);
+    };
+  }
+
+  protected onAcknowledgement(number: number): void {
+    this.host.onAcknowledgement(number);
+  }
+
+  #send(header: ClientHeader, events: RequestEvents): Abortable {
+    const { platform, token, outgoing } = this.host;
+    let body = toLine(header as unknown as Control, platform.base64);
+    while (body.length < BODY) {
+      const item = outgoing.next();
+      if (item === undefined) break;
+      body += toLine(item, platform.base64);
+    }
+    return platform.request({ token, body }, events);
+  }
+}
+
+const IGNORE: RequestEvents = { head: () => {}, text: () => {}, end: () => {}, fail: () => {} };
+
+/** A failure with the server's own words, if this is where they are (section 7). */
+function explained(failure: Loss, record: AnyRecord | undefined): Loss {
+  const message = typeof record === 'object' && !isNumbered(record) ? record['message'] : undefined;
+  return typeof message === 'string' ? { ...failure, reason: message } : failure;
+}
+
+/** Text in pieces, as lines. */
+export class Lines {
+  #rest = '';
+  readonly #onLine: (line: string) => void;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  /** Whether the last line had its end. */
+  get isWhole(): boolean {
+    return this.#rest === '';
+  }
+
+  /** @returns false when a line is too long. */
+  add(text: string): boolean {
+    let start = 0;
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+      const line = this.#rest + text.slice(start, end);
+      this.#rest = '';
+      start = end + 1;
+      this.#onLine(line);
+    }
+    this.#rest += text.slice(start);
+    return this.#rest.length <= MAX_LINE;
+  }
+}

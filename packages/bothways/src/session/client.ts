@@ -1,0 +1,590 @@
+import { backoff, type BackoffOptions } from './backoff.js';
+import { CarrierChoice } from './carrier-choice.js';
+import type { CarrierHost, ClientCarrier, Loss } from './carriers/carrier.js';
+import { ExchangeCarrier } from './carriers/exchange.js';
+import { StreamCarrier } from './carriers/stream.js';
+import { SocketCarrier } from './carriers/websocket.js';
+import type { ClientPlatform } from './client-platform.js';
+import type { ClientHeader, ServerHeader } from './headers.js';
+import { Incoming, type Receiver } from './incoming.js';
+import { Outgoing } from './outgoing.js';
+import type { Alarm } from './platform.js';
+import { Closing, isCount, type Content, type Control, type Numbered } from './records.js';
+import type { CarrierName } from './server-carriers.js';
+
+/** Where a session of a client is. */
+export type SessionState = 'connecting' | 'open' | 'reconnecting' | 'offline' | 'closing' | 'closed';
+
+/** How a session of a client ended. */
+export interface SessionEnd {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+  readonly initiator: 'local' | 'remote' | 'network';
+  /** Why it was given up, if it was. */
+  readonly loss?: Loss;
+}
+
+/** Whom the client tells what happens. */
+export interface ClientOwner {
+  /** Whether it takes messages now; when it does again it calls `resume`. */
+  readonly isWilling: boolean;
+  onOpen(): void;
+  /**
+   * It carries again after a loss.
+   *
+   * @param lost if it has not resumed: the messages of which nobody knows whether they arrived.
+   */
+  onResume(resumed: boolean, lost: readonly Content[]): void;
+  onMessage(content: Content): void;
+  /** Less waits to be sent than before. */
+  onSent(): void;
+  onState(): void;
+  onCarrier(): void;
+  onEnd(end: SessionEnd): void;
+}
+
+export interface ClientSettings {
+  readonly carriers: readonly CarrierName[];
+  readonly protocols: readonly string[];
+  readonly backoff: BackoffOptions;
+  /** After how long without an answer the next carrier is tried beside, milliseconds. */
+  readonly fallbackDelay: number;
+  /** How long a carrier may take to be connected and attached, milliseconds. */
+  readonly connectTimeout: number;
+  readonly closeTimeout: number;
+  readonly pollInterval: number;
+  readonly window: number;
+}
+
+/** How long a better carrier may take to answer once it has taken over, milliseconds. */
+const UPGRADE_TIMEOUT = 2_000;
+/** A carrier that lived this long is a reason to begin with short waits again, milliseconds. */
+const STABLE = 1_000;
+const SHORTEST_HEARTBEAT = 1_000;
+/** The server's window before it is known: no server has a smaller one. */
+const FIRST_WINDOW = 65_536;
+
+/**
+ * The client's end of a session: finds a carrier, keeps it alive, replaces it when it is lost or when a better one can
+ * be had, and gives up on what cannot heal (PROTOCOL.md sections 4 and 6.4).
+ */
+export class ClientSession implements CarrierHost, Receiver {
+  readonly platform: ClientPlatform;
+  readonly pollInterval: number;
+  outgoing: Outgoing;
+  incoming: Incoming;
+  token: string | undefined;
+  heartbeat = 20_000;
+  /** The subprotocol that was agreed on. */
+  protocol = '';
+  sessionId = '';
+  state: SessionState = 'connecting';
+  /** The largest message that the server takes, once it is known. */
+  maxMessage = Infinity;
+  readonly #owner: ClientOwner;
+  readonly #settings: ClientSettings;
+  readonly #choice: CarrierChoice;
+  #openingKey: string;
+  #generation = 0;
+  /** What carries. */
+  #current: ClientCarrier | undefined;
+  /** What has the newest generation: it alone sends. */
+  #newest: ClientCarrier | undefined;
+  /** Those that connect or attach. */
+  readonly #attempts = new Set<ClientCarrier>();
+  /** Those that are tried in this round and not begun yet. */
+  #upcoming: CarrierName[] = [];
+  #isInRound = false;
+  readonly #losses = new Map<CarrierName, Loss>();
+  /** Whether it was ever attached; in this epoch. */
+  #hasOpened = false;
+  #hasAttached = false;
+  #wasLost = false;
+  #isNewEpoch = false;
+  #uncertain: Content[] = [];
+  #failures = 0;
+  /** How long the network was silent when it cut the carrier last; how often we want to hear because of that. */
+  #lastSilence = 0;
+  #wantedHeartbeat: number | undefined;
+  readonly #fallback: Alarm;
+  readonly #attachTimeout: Alarm;
+  readonly #retry: Alarm;
+  readonly #upgrade: Alarm;
+  readonly #closeTimeout: Alarm;
+  readonly #stopWatching: () => void;
+  #closing: Closing | undefined;
+
+  constructor(platform: ClientPlatform, settings: ClientSettings, owner: ClientOwner) {
+    this.platform = platform;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.pollInterval = settings.pollInterval;
+    this.outgoing = new Outgoing(FIRST_WINDOW);
+    this.incoming = new Incoming(settings.window, this);
+    this.#openingKey = platform.randomKey();
+    this.#choice = new CarrierChoice(settings.carriers, platform.recall());
+    const { clock } = platform;
+    this.#fallback = clock.alarm(() => this.#startNext());
+    this.#attachTimeout = clock.alarm(() => this.#giveUpAttempts());
+    this.#retry = clock.alarm(() => this.#startRound());
+    this.#upgrade = clock.alarm(() => this.#tryUpgrade());
+    this.#closeTimeout = clock.alarm(() => this.#finish(UNCLEAN));
+    this.#stopWatching = platform.watchNetwork({
+      online: () => this.#onOnline(),
+      offline: () => this.#onOffline(),
+      wake: () => this.#onWake(),
+    });
+  }
+
+  get carrier(): CarrierName | undefined {
+    return this.#current?.name;
+  }
+
+  /** Begins to connect. */
+  start(): void {
+    if (!this.platform.isOnline) this.#onOffline();
+    else this.#startRound();
+  }
+
+  send(content: Content): void {
+    this.outgoing.push(content);
+    this.#newest?.flush();
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing !== undefined || this.state === 'closed') return;
+    this.#closing = new Closing(code, reason);
+    this.outgoing.push(this.#closing);
+    this.#setState('closing');
+    if (this.#generation === 0 && this.outgoing.length === 1) {
+      // Nobody knows of it yet.
+      this.#finish({ code, reason, wasClean: false, initiator: 'local' });
+      return;
+    }
+    this.#closeTimeout.set(this.#settings.closeTimeout);
+    this.#newest?.flush();
+  }
+
+  /** Gives it up at once; the server learns nothing of it. */
+  terminate(): void {
+    this.#finish(UNCLEAN);
+  }
+
+  /** Takes the carrier away, as a network does: for tests and demonstrations. */
+  loseCarrier(): void {
+    const carrier = this.#current;
+    if (carrier === undefined) return;
+    carrier.abandon();
+    this.onLost(carrier, { kind: 'network', status: 0, reason: 'The carrier was taken away' });
+  }
+
+  /** Moves to another carrier; stays with the present one if it cannot be had. */
+  switchTo(name: CarrierName): void {
+    if (this.state === 'closed' || this.#isInRound) return;
+    this.#upgrade.clear();
+    this.#begin(name);
+  }
+
+  /** The owner takes messages again. */
+  resume(): void {
+    this.incoming.handOnHeld();
+    if (this.incoming.isDue) this.#newest?.flush();
+  }
+
+  // What incoming messages are told to (Receiver).
+
+  get isWilling(): boolean {
+    return this.#owner.isWilling || this.#closing !== undefined;
+  }
+
+  take(item: Numbered): void {
+    if (item instanceof Closing) this.#onPeerClosing(item);
+    else if (this.#closing === undefined) this.#owner.onMessage(item);
+  }
+
+  // What the carriers ask and tell (CarrierHost).
+
+  onReady(carrier: ClientCarrier): void {
+    if (!this.#attempts.has(carrier)) return;
+    // It gets as long again until the server has answered.
+    if (this.#isInRound && this.#upcoming.length > 0) this.#fallback.set(this.#settings.fallbackDelay);
+    if (this.#current !== undefined) this.#attachTimeout.set(UPGRADE_TIMEOUT);
+    carrier.attach();
+  }
+
+  attach(carrier: ClientCarrier): ClientHeader {
+    carrier.generation = ++this.#generation;
+    this.#newest = carrier;
+    this.outgoing.rewind();
+    this.incoming.owed = 0;
+    const { protocols, window } = this.#settings;
+    const opening = this.token === undefined ? { open: this.#openingKey, protocols } : {};
+    return {
+      gen: carrier.generation,
+      ack: this.incoming.received,
+      seq: this.outgoing.sent + 1,
+      window,
+      ...(this.#wantedHeartbeat !== undefined && { heartbeat: this.#wantedHeartbeat }),
+      ...opening,
+    };
+  }
+
+  learn(header: ServerHeader): void {
+    if (header.token !== undefined) this.token = header.token;
+    if (header.session !== undefined) this.sessionId = header.session;
+    if (header.protocol !== undefined) this.protocol = header.protocol;
+    if (header.window !== undefined) this.outgoing.window = header.window;
+    if (header.maxMessage !== undefined) this.maxMessage = header.maxMessage;
+    if (header.heartbeat !== undefined) this.heartbeat = header.heartbeat;
+    this.onAcknowledgement(header.ack);
+  }
+
+  onHeader(carrier: ClientCarrier, header: ServerHeader): void {
+    this.learn(header);
+    // One that has been overtaken will be fenced.
+    if (carrier.isAttached || carrier !== this.#newest) return;
+    carrier.isAttached = true;
+    carrier.attachedAt = this.platform.clock.now();
+    this.#attached(carrier);
+  }
+
+  onItem(carrier: ClientCarrier, number: number, item: Numbered): void {
+    if (!this.incoming.canTake(number, [item])) {
+      this.#give(carrier, { kind: 'fatal', status: 0, reason: 'The server passed the window' });
+      return;
+    }
+    this.incoming.put(number, item);
+  }
+
+  onControl({ token }: Control): void {
+    if (typeof token === 'string') this.token = token;
+  }
+
+  onAcknowledgement(number: number): void {
+    if (!isCount(number) || !this.outgoing.canAcknowledge(number)) return;
+    const before = this.outgoing.length;
+    this.outgoing.acknowledge(number);
+    if (this.outgoing.length === before) return;
+    this.#newest?.flush();
+    this.#owner.onSent();
+  }
+
+  onLost(carrier: ClientCarrier, loss: Loss): void {
+    if (this.state === 'closed') return;
+    this.#attempts.delete(carrier);
+    if (this.#newest === carrier) this.#newest = undefined;
+    if (loss.kind === 'fatal') {
+      this.#give(carrier, loss);
+      return;
+    }
+    if (loss.kind === 'unknown' && carrier.generation > 0 && this.token !== undefined) {
+      this.#onUnknown(loss);
+      return;
+    }
+    if (carrier === this.#current) this.#onCurrentLost(carrier, loss);
+    else this.#onAttemptLost(carrier, loss);
+  }
+
+  /** A round: one carrier after the other is tried, each beside those before it, until one is attached. */
+  #startRound(): void {
+    this.#retry.clear();
+    this.#upgrade.clear();
+    if (this.state === 'closed') return;
+    this.#isInRound = true;
+    this.#losses.clear();
+    this.#upcoming = this.#choice.order(this.platform.clock.now());
+    this.#attachTimeout.clear();
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    const name = this.#upcoming.shift();
+    if (name === undefined) return;
+    if (this.#upcoming.length > 0) this.#fallback.set(this.#settings.fallbackDelay);
+    else this.#attachTimeout.set(this.#settings.connectTimeout);
+    this.#begin(name);
+  }
+
+  #begin(name: CarrierName): void {
+    const carrier = this.#create(name);
+    this.#attempts.add(carrier);
+    if (!this.#isInRound) this.#attachTimeout.set(this.#settings.connectTimeout);
+    carrier.start();
+  }
+
+  #create(name: CarrierName): ClientCarrier {
+    if (name === 'websocket') return new SocketCarrier(this);
+    if (name === 'streaming' || name === 'eventsource') return new StreamCarrier(name, this);
+    return new ExchangeCarrier(name, this);
+  }
+
+  #attached(carrier: ClientCarrier): void {
+    const before = this.#current;
+    this.#attempts.delete(carrier);
+    this.#current = carrier;
+    before?.abandon();
+    const { name } = carrier;
+    for (const attempt of this.#attempts) {
+      // One that is better and still connects may take over.
+      if (attempt.generation === 0 && this.#choice.isBetter(attempt.name, name)) continue;
+      this.#attempts.delete(attempt);
+      attempt.abandon();
+    }
+    this.#isInRound = false;
+    this.#upcoming = [];
+    this.#fallback.clear();
+    if (this.#attempts.size > 0) this.#attachTimeout.set(this.#settings.connectTimeout);
+    else this.#attachTimeout.clear();
+    this.#choice.attached(name);
+    this.platform.remember(name);
+    this.#hasAttached = true;
+    if (this.#closing === undefined) this.#setState('open');
+    if (before?.name !== name) this.#owner.onCarrier();
+    this.#announce();
+    this.#scheduleUpgrade();
+    carrier.flush();
+  }
+
+  #announce(): void {
+    if (!this.#hasOpened) {
+      this.#hasOpened = true;
+      this.#wasLost = false;
+      this.#owner.onOpen();
+    } else if (this.#wasLost) {
+      const lost = this.#uncertain;
+      const resumed = !this.#isNewEpoch;
+      this.#wasLost = false;
+      this.#isNewEpoch = false;
+      this.#uncertain = [];
+      this.#owner.onResume(resumed, lost);
+    }
+  }
+
+  #scheduleUpgrade(): void {
+    const current = this.#current;
+    if (current === undefined || this.#attempts.size > 0 || this.#closing !== undefined) return;
+    if (this.#choice.better(current.name, this.platform.clock.now()).length === 0) return;
+    this.#upgrade.set(this.#choice.upgradeDelay(this.platform.random()));
+  }
+
+  #tryUpgrade(): void {
+    const current = this.#current;
+    if (current === undefined || this.#attempts.size > 0) return;
+    const [name] = this.#choice.better(current.name, this.platform.clock.now());
+    if (name !== undefined) this.#begin(name);
+  }
+
+  /** Those that have not come to anything. */
+  #giveUpAttempts(): void {
+    for (const attempt of this.#attempts) {
+      attempt.abandon();
+      this.onLost(attempt, {
+        kind: 'network',
+        status: 0,
+        reason: `${attempt.name} was not connected in time`,
+      });
+    }
+  }
+
+  #onCurrentLost(carrier: ClientCarrier, loss: Loss): void {
+    const now = this.platform.clock.now();
+    const lifetime = now - carrier.attachedAt;
+    this.#current = undefined;
+    this.#owner.onCarrier();
+    if (loss.kind !== 'fenced') {
+      this.#choice.lost(carrier.name, lifetime, now);
+      this.#adaptTo(now - carrier.lastUsed);
+    }
+    if (lifetime >= STABLE) this.#failures = 0;
+    this.#wasLost = true;
+    // Another one may be taking over.
+    if (this.#attempts.size > 0 && this.#newest !== undefined) return;
+    this.#reconnect(loss);
+  }
+
+  #onAttemptLost(carrier: ClientCarrier, loss: Loss): void {
+    if (this.#isInRound) {
+      this.#losses.set(carrier.name, loss);
+      if (this.#newest === undefined) this.#dropOvertaken();
+      if (this.#upcoming.length > 0 && this.#newest === undefined) this.#startNext();
+      else if (this.#attempts.size === 0 && this.#upcoming.length === 0) this.#onRoundFailed(loss);
+      return;
+    }
+    const current = this.#current;
+    if (current === undefined) {
+      if (this.#attempts.size === 0) this.#reconnect(loss);
+      return;
+    }
+    this.#choice.upgradeFailed();
+    if (carrier.generation === 0) {
+      this.#scheduleUpgrade();
+      return;
+    }
+    // It had taken over: what it has sent has to be sent again, by a carrier of a higher generation.
+    this.#current = undefined;
+    current.abandon();
+    this.#begin(current.name);
+  }
+
+  /** Those that had attached before the one that has failed: the server may have let go of them, and may not. */
+  #dropOvertaken(): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.generation === 0) continue;
+      this.#attempts.delete(attempt);
+      attempt.abandon();
+    }
+  }
+
+  #onRoundFailed(loss: Loss): void {
+    this.#isInRound = false;
+    const losses = [...this.#losses.values()];
+    const refusal = losses.find((each) => each.kind === 'refused');
+    // A browser does not say why a WebSocket could not be opened.
+    const isHopeless = losses.every(
+      (each) => each.kind === 'refused' || each === this.#losses.get('websocket'),
+    );
+    if (refusal !== undefined && isHopeless && !this.#hasAttached) this.#give(undefined, refusal);
+    else this.#reconnect(loss);
+  }
+
+  /** Tries again, after a while. */
+  #reconnect(loss: Loss): void {
+    for (const attempt of this.#attempts) attempt.abandon();
+    this.#attempts.clear();
+    this.#isInRound = false;
+    this.#fallback.clear();
+    this.#attachTimeout.clear();
+    this.#upgrade.clear();
+    if (!this.platform.isOnline) {
+      this.#onOffline();
+      return;
+    }
+    if (this.#closing === undefined) this.#setState(this.#hasOpened ? 'reconnecting' : 'connecting');
+    const wait = backoff(this.#failures++, this.platform.random(), this.#settings.backoff);
+    const asked = (loss.retryAfter ?? 0) * 1000;
+    this.#retry.set(asked === 0 ? wait : asked + Math.floor((this.platform.random() * asked) / 2));
+  }
+
+  /** The server does not know the session any more. */
+  #onUnknown(loss: Loss): void {
+    if (this.#closing !== undefined) {
+      const { code, reason } = this.#closing;
+      this.#finish({ code, reason, wasClean: true, initiator: 'local' });
+      return;
+    }
+    this.#current?.abandon();
+    if (this.#current !== undefined) {
+      this.#current = undefined;
+      this.#owner.onCarrier();
+    }
+    this.#uncertain.push(...(this.outgoing.uncertain as Content[]));
+    const unsent = this.outgoing.discardUnsent();
+    const { window } = this.#settings;
+    this.outgoing = new Outgoing(FIRST_WINDOW);
+    for (const item of unsent) this.outgoing.push(item);
+    this.incoming = new Incoming(window, this);
+    this.#openingKey = this.platform.randomKey();
+    this.token = undefined;
+    this.#generation = 0;
+    this.#newest = undefined;
+    this.#isNewEpoch = true;
+    this.#wasLost = true;
+    this.#reconnect(loss);
+  }
+
+  #onPeerClosing({ code, reason }: Closing): void {
+    const initiator = this.#closing === undefined ? 'remote' : 'local';
+    if (this.#closing === undefined) this.#current?.farewell();
+    this.#finish({ code, reason, wasClean: true, initiator });
+  }
+
+  /**
+   * The network cut a carrier on which nothing went by for this long. When that happens twice in the same way,
+   * something cuts what is silent: we want to hear from the server more often.
+   */
+  #adaptTo(silence: number): void {
+    const last = this.#lastSilence;
+    this.#lastSilence = silence;
+    if (silence < SHORTEST_HEARTBEAT || silence >= this.heartbeat || Math.abs(silence - last) > 0.2 * last)
+      return;
+    this.#wantedHeartbeat = Math.max(SHORTEST_HEARTBEAT, Math.floor(Math.min(silence, last) * 0.6));
+  }
+
+  #onOffline(): void {
+    if (this.state === 'closed' || this.#closing !== undefined) return;
+    this.#retry.clear();
+    // A carrier that is there may live: it is looked at when the network is back.
+    this.#setState('offline');
+  }
+
+  #onOnline(): void {
+    if (this.state === 'closed') return;
+    this.#failures = 0;
+    this.#renew();
+  }
+
+  #onWake(): void {
+    if (this.state === 'closed') return;
+    const current = this.#current;
+    const isDoubtful =
+      current === undefined || this.platform.clock.now() - current.lastHeard > 2 * this.heartbeat;
+    if (!isDoubtful) return;
+    this.#failures = 0;
+    this.#renew();
+  }
+
+  /** Connects anew, at once. */
+  #renew(): void {
+    const current = this.#current;
+    if (current !== undefined) {
+      current.abandon();
+      this.#current = undefined;
+      this.#newest = undefined;
+      this.#wasLost = true;
+      this.#owner.onCarrier();
+    }
+    if (this.#closing === undefined) this.#setState(this.#hasOpened ? 'reconnecting' : 'connecting');
+    for (const attempt of this.#attempts) attempt.abandon();
+    this.#attempts.clear();
+    this.#startRound();
+  }
+
+  /** It cannot heal. */
+  #give(carrier: ClientCarrier | undefined, loss: Loss): void {
+    carrier?.abandon();
+    this.#finish({ ...UNCLEAN, initiator: 'remote', loss });
+  }
+
+  #setState(state: SessionState): void {
+    if (this.state === state || this.state === 'closed') return;
+    this.state = state;
+    this.#owner.onState();
+  }
+
+  #finish(end: SessionEnd): void {
+    if (this.state === 'closed') return;
+    for (const alarm of [
+      this.#fallback,
+      this.#attachTimeout,
+      this.#retry,
+      this.#upgrade,
+      this.#closeTimeout,
+    ]) {
+      alarm.clear();
+    }
+    this.#stopWatching();
+    for (const attempt of this.#attempts) attempt.abandon();
+    this.#attempts.clear();
+    this.#current?.abandon();
+    this.#newest?.abandon();
+    const hadCarrier = this.#current !== undefined;
+    this.#current = undefined;
+    this.#newest = undefined;
+    this.#setState('closed');
+    if (hadCarrier) this.#owner.onCarrier();
+    this.#owner.onEnd(end);
+  }
+}
+
+const UNCLEAN: SessionEnd = { code: 1006, reason: '', wasClean: false, initiator: 'local' };

@@ -1,0 +1,88 @@
+import { MESSAGE_OVERHEAD } from './inbox.js';
+import type { Numbered } from './records.js';
+import { weightOf } from './outgoing.js';
+
+/** Takes the messages in order. */
+export interface Receiver {
+  /** Whether it takes messages now; if not, they wait here. */
+  readonly isWilling: boolean;
+  take(item: Numbered): void;
+}
+
+/** The messages of one direction at their receiver: each is handed on once and in order. */
+export class Incoming {
+  /** The number of the last message that was handed on. */
+  received = 0;
+  /** What was handed on since the last acknowledgement, weight. */
+  owed = 0;
+  readonly #window: number;
+  readonly #receiver: Receiver;
+  /** Those that came before their turn, or before the receiver was willing. */
+  #held: Map<number, Numbered> | undefined;
+  #heldWeight = 0;
+  #isHandingOn = false;
+
+  constructor(window: number, receiver: Receiver) {
+    this.#window = window;
+    this.#receiver = receiver;
+  }
+
+  /** Whether an acknowledgement is due (PROTOCOL.md section 5). */
+  get isDue(): boolean {
+    return this.owed * 4 >= this.#window;
+  }
+
+  /** Whether these could come from a sender that keeps to the window; if not, none of them may be put in. */
+  canTake(seq: number, items: readonly Numbered[]): boolean {
+    const last = seq + items.length - 1;
+    if (last > this.received + 1 + this.#window / MESSAGE_OVERHEAD) return false;
+    let weight = this.#heldWeight;
+    for (const [index, item] of items.entries()) {
+      const number = seq + index;
+      if (number <= this.received || this.#held?.has(number) === true) continue;
+      if (weight >= this.#window) return false;
+      weight += weightOf(item);
+    }
+    return true;
+  }
+
+  put(seq: number, item: Numbered): void {
+    if (seq <= this.received) return;
+    if (this.#held === undefined && seq === this.received + 1 && this.#canHandOn) {
+      this.#handOn(item);
+      return;
+    }
+    this.#held ??= new Map();
+    if (!this.#held.has(seq)) {
+      this.#held.set(seq, item);
+      this.#heldWeight += weightOf(item);
+    }
+    this.handOnHeld();
+  }
+
+  /** Hands on what waited, as far as it is in order and the receiver is willing. */
+  handOnHeld(): void {
+    const held = this.#held;
+    while (held !== undefined && this.#canHandOn) {
+      const item = held.get(this.received + 1);
+      if (item === undefined) return;
+      held.delete(this.received + 1);
+      this.#heldWeight -= weightOf(item);
+      if (held.size === 0) this.#held = undefined;
+      this.#handOn(item);
+    }
+  }
+
+  get #canHandOn(): boolean {
+    return !this.#isHandingOn && this.#receiver.isWilling;
+  }
+
+  #handOn(item: Numbered): void {
+    this.received++;
+    this.owed += weightOf(item);
+    // A handler may make more come, such as by resuming: that waits until it has returned.
+    this.#isHandingOn = true;
+    this.#receiver.take(item);
+    this.#isHandingOn = false;
+  }
+}

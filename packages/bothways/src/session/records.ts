@@ -1,0 +1,133 @@
+/**
+ * What both sides of a session say to each other (PROTOCOL.md section 3): messages, acknowledgements and control
+ * records; as lines of JSON over HTTP, and as the messages of a WebSocket.
+ */
+
+/** What a message is: a text, or bytes. */
+export type Content = string | Uint8Array;
+
+/** The end of a session, which has a sequence number as a message has (section 8). */
+export class Closing {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string) {
+    this.code = code;
+    this.reason = reason;
+  }
+
+  toJSON(): object {
+    return this.reason === '' ? { close: this.code } : { close: this.code, reason: this.reason };
+  }
+}
+
+/** What has a sequence number. */
+export type Numbered = Content | Closing;
+
+/** A control record, as it came: nothing of it has been looked at. */
+export type Control = Readonly<Record<string, unknown>>;
+
+/** Any record, as it is in memory; a number is an acknowledgement. */
+export type AnyRecord = Numbered | number | Control;
+
+/** Base64 with padding (RFC 4648 section 4), by the platform. */
+export interface Base64 {
+  encode(bytes: Uint8Array): string;
+  /** @returns `undefined` for what is none. */
+  decode(text: string): Uint8Array | undefined;
+}
+
+export const SUBPROTOCOL = 'bothways.session.1';
+export const MEDIA_TYPE = 'application/vnd.bothways+ndjson';
+
+/** What the errors of section 7 are called, and their status. */
+export const ERRORS = {
+  malformed: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  'unknown-session': 404,
+  fenced: 409,
+  'too-large': 413,
+  unsupported: 415,
+  'too-many': 429,
+  unavailable: 503,
+} as const;
+
+/** Of the code of a WebSocket's close for an error, which is this plus the status. */
+export const CLOSE_CODE_BASE = 4000;
+
+/** What a body may be longer than twice `maxMessage`, bytes. */
+export const BODY_SLACK = 65_536;
+
+export function isNumbered(record: AnyRecord): record is Numbered {
+  return typeof record === 'string' || record instanceof Uint8Array || record instanceof Closing;
+}
+
+/** A record as a line, with its line feed. */
+export function toLine(record: AnyRecord, base64: Base64): string {
+  // A lone surrogate is no character: on a WebSocket it would become U+FFFD as well.
+  if (typeof record === 'string') return `${JSON.stringify(toWellFormed(record))}\n`;
+  if (record instanceof Uint8Array) return `["${base64.encode(record)}"]\n`;
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** @returns `undefined` when it is no record. */
+export function parseLine(line: string, base64: Base64): AnyRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) {
+    return value.length === 1 && typeof value[0] === 'string' ? base64.decode(value[0]) : undefined;
+  }
+  if (typeof value === 'number') return isCount(value) ? value : undefined;
+  return typeof value === 'object' && value !== null ? toRecord(value as Control) : undefined;
+}
+
+/** All records of a body; `undefined` when one of its lines is none, or the last one is not whole. */
+export function parseLines(text: string, base64: Base64): AnyRecord[] | undefined {
+  const records: AnyRecord[] = [];
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf('\n', start);
+    const record = end === -1 ? undefined : parseLine(text.slice(start, end), base64);
+    if (record === undefined) return undefined;
+    records.push(record);
+    start = end + 1;
+  }
+  return records;
+}
+
+/** What a record is as a WebSocket message. */
+export function toSocketMessage(record: AnyRecord): Content {
+  if (typeof record === 'string') return `.${record}`;
+  if (record instanceof Uint8Array) return record;
+  return JSON.stringify(record);
+}
+
+/** @returns `undefined` when it is no record. */
+export function parseSocketMessage(message: Content): AnyRecord | undefined {
+  if (typeof message !== 'string') return message;
+  if (message.startsWith('.')) return message.slice(1);
+  return message.startsWith('{') || DIGITS.test(message) ? parseLine(message, NO_BASE64) : undefined;
+}
+
+/** @param limit the largest that is allowed. */
+export function isCount(value: unknown, limit = Number.MAX_SAFE_INTEGER): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= limit;
+}
+
+const DIGITS = /^\d{1,16}$/;
+const NO_BASE64: Base64 = { encode: () => '', decode: () => undefined };
+
+function toRecord(control: Control): Closing | Control | undefined {
+  if (!Object.hasOwn(control, 'close')) return control;
+  const { close, reason = '' } = control;
+  return isCount(close, 4999) && typeof reason === 'string' ? new Closing(close, reason) : undefined;
+}
+
+function toWellFormed(text: string): string {
+  return (text as string & { toWellFormed(): string }).toWellFormed();
+}

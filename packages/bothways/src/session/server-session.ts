@@ -1,0 +1,529 @@
+import type { CloseInfo } from '../protocol/contract.js';
+import type { ClientHeader, ServerHeader } from './headers.js';
+import { Incoming, type Receiver } from './incoming.js';
+import { Outgoing } from './outgoing.js';
+import type { Alarm, Clock } from './platform.js';
+import {
+  Closing,
+  ERRORS,
+  toLine,
+  type AnyRecord,
+  type Base64,
+  type Content,
+  type Numbered,
+} from './records.js';
+import {
+  StreamCarrier,
+  type CarrierName,
+  type HttpExchange,
+  type Parting,
+  type PushCarrier,
+} from './server-carriers.js';
+
+/** Whom a session tells what happens, at its server. */
+export interface SessionOwner {
+  /** Whether it takes messages now; when it does again it calls `resume`. */
+  readonly isWilling: boolean;
+  onMessage(content: Content): void;
+  /** Less waits to be sent than before. */
+  onSent(): void;
+  onEnd(info: CloseInfo): void;
+}
+
+/** How a server keeps its sessions. Times are milliseconds, sizes bytes. */
+export interface SessionSettings {
+  readonly window: number;
+  readonly maxMessage: number;
+  readonly heartbeat: number;
+  readonly resumeTimeout: number;
+  readonly closeTimeout: number;
+}
+
+/** What a session needs of whoever keeps it. */
+export interface SessionKeeper {
+  readonly clock: Clock;
+  readonly base64: Base64;
+  readonly settings: SessionSettings;
+  /** A new token, when it is time for one. */
+  renewedToken(session: ServerSession): string | undefined;
+  ticketFor(session: ServerSession): string;
+  /** The client has shown a token: its opening key is not needed any more. */
+  forget(session: ServerSession): void;
+}
+
+interface HeldExchange {
+  readonly exchange: HttpExchange;
+  readonly until: number;
+}
+
+/** How long a message may wait for its acknowledgement where none goes by, milliseconds (section 5: 5 seconds). */
+const ACKNOWLEDGE_WITHIN = 1_000;
+const SHORTEST_HEARTBEAT = 1_000;
+/** How many times in a heartbeat it is looked whether one is due. */
+const BEATS = 2;
+
+/** The server's end of a session: what outlives its carriers (PROTOCOL.md sections 4 to 8). */
+export class ServerSession implements Receiver {
+  readonly id: string;
+  /** Whom the token is bound to. */
+  readonly binding: string;
+  /** What its keeper notes about it: how it is found until the client has shown a token, and by an `EventSource`. */
+  openingKey: string | undefined;
+  ticket: string | undefined;
+  /** When it gets another token, seconds since 1970. */
+  renewAt = 0;
+  /** What is told in the first answer: id, token, subprotocol. */
+  greeting: Partial<ServerHeader> | undefined;
+  generation = 0;
+  /** What the carrier is, or was last. */
+  carrier: CarrierName = 'postback';
+  readonly #keeper: SessionKeeper;
+  #owner: SessionOwner | undefined;
+  readonly #outgoing: Outgoing;
+  readonly #incoming: Incoming;
+  readonly #alarm: Alarm;
+  #push: PushCarrier | undefined;
+  #held: HeldExchange | undefined;
+  /** The highest number of a request in this generation. */
+  #lastRequest = 0;
+  /** This generation has been answered. */
+  #isGreeted = false;
+  #heartbeat: number;
+  /** Since when nothing carries it. */
+  #detachedAt: number;
+  /** When it is looked next whether a heartbeat is due, and what was said and heard since. */
+  #beatAt = Infinity;
+  #hasSpoken = false;
+  #silentBeats = 0;
+  #acknowledgeAt = Infinity;
+  /** A request is being dealt with: what is sent meanwhile goes into its answer. */
+  #isBusy = false;
+  #isFlushing = false;
+  #closing: Closing | undefined;
+  #closeAt = Infinity;
+  #peerClosing: Closing | undefined;
+  #end: CloseInfo | undefined;
+
+  constructor(id: string, binding: string, keeper: SessionKeeper) {
+    this.id = id;
+    this.binding = binding;
+    this.#keeper = keeper;
+    const { settings, clock } = keeper;
+    this.#outgoing = new Outgoing(settings.window);
+    this.#incoming = new Incoming(settings.window, this);
+    this.#heartbeat = settings.heartbeat;
+    this.#detachedAt = clock.now();
+    this.#alarm = clock.alarm(() => this.#onAlarm());
+  }
+
+  /** Who gets its messages; set before the first one is taken. */
+  set owner(owner: SessionOwner) {
+    this.#owner = owner;
+  }
+
+  /** What waits to be sent for the first time, bytes. */
+  get waiting(): number {
+    return this.#outgoing.waiting;
+  }
+
+  get isOpen(): boolean {
+    return this.#closing === undefined && this.#peerClosing === undefined && this.#end === undefined;
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  send(content: Content): void {
+    if (!this.isOpen) return;
+    this.#outgoing.push(content);
+    this.#sayMore();
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#closing = new Closing(code, reason);
+    this.#outgoing.push(this.#closing);
+    this.#closeAt = this.#keeper.clock.now() + this.#keeper.settings.closeTimeout;
+    this.#sayMore();
+    this.#arm();
+  }
+
+  /** Closes at once what cannot go on: what was never sent is not sent any more. */
+  fail(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#outgoing.discardUnsent();
+    this.close(code, reason);
+  }
+
+  /** Ends it without a word. */
+  terminate(info: CloseInfo): void {
+    this.#finish(info, 'lost');
+  }
+
+  /** The owner takes messages again. */
+  resume(): void {
+    if (this.#end !== undefined) return;
+    this.#incoming.handOnHeld();
+    this.#acknowledgeIfDue();
+    this.#concludeClose();
+  }
+
+  /** Whether what a header and the messages behind it say can be; if not, nothing of it may be taken. */
+  isPossible(header: ClientHeader, items: readonly Numbered[]): boolean {
+    return this.#outgoing.canAcknowledge(header.ack) && this.#incoming.canTake(header.seq, items);
+  }
+
+  /**
+   * A request of this or a new generation.
+   *
+   * @returns whether it is dealt with; otherwise another carrier has this generation.
+   */
+  exchange(header: ClientHeader, items: readonly Numbered[], exchange: HttpExchange): boolean {
+    const isNew = header.gen > this.generation;
+    if (!isNew && (this.#push?.name === 'websocket' || this.#lastRequest === 0)) return false;
+    if (!isNew && header.stream !== undefined && this.#push !== undefined) return false;
+    if (isNew) this.#attach(header);
+    const number = header.n!;
+    const isRepeated = number <= this.#lastRequest;
+    this.#lastRequest = Math.max(number, this.#lastRequest);
+    this.#silentBeats = 0;
+    this.#isBusy = true;
+    this.#take(header, items);
+    this.#isBusy = false;
+    if (this.#end !== undefined) exchange.answer(200, this.#headerLine({}));
+    else if (header.stream === 'lines') this.#begin(this.streamOn(exchange, 'lines'));
+    else if (header.stream === 'events') this.#promiseEvents(exchange);
+    else this.#exchange(header, exchange, isNew, isRepeated);
+    this.#concludeClose();
+    return true;
+  }
+
+  /** A push carrier of a new generation: a WebSocket whose first message is a header. */
+  attach(header: ClientHeader, carrier: PushCarrier): void {
+    this.#attach(header);
+    this.#isBusy = true;
+    this.#take(header, []);
+    this.#isBusy = false;
+    this.#begin(carrier);
+  }
+
+  /** What the promised stream of events is carried by, if it is still the one of this generation. */
+  attachEvents(generation: number, exchange: HttpExchange): boolean {
+    if (generation !== this.generation || this.#push !== undefined || this.#end !== undefined) return false;
+    this.#outgoing.rewind();
+    this.#begin(this.streamOn(exchange, 'events'));
+    return true;
+  }
+
+  /** Whether this is what carries the session now. */
+  isCarriedBy(carrier: PushCarrier): boolean {
+    return this.#push === carrier;
+  }
+
+  /** A numbered record on a push carrier. @returns false when it cannot be. */
+  receive(number: number, item: Numbered): boolean {
+    if (number > this.#incoming.received + 1 && !this.#incoming.canTake(number, [item])) return false;
+    this.#incoming.put(number, item);
+    this.#acknowledgeIfDue();
+    this.#concludeClose();
+    return true;
+  }
+
+  /** An acknowledgement on a push carrier. @returns false when it cannot be. */
+  acknowledge(number: number): boolean {
+    if (!this.#outgoing.canAcknowledge(number)) return false;
+    this.#outgoing.acknowledge(number);
+    this.flush();
+    this.#concludeClose();
+    return true;
+  }
+
+  /** A push carrier is gone. */
+  detach(carrier: PushCarrier): void {
+    if (this.#push !== carrier) return;
+    this.#push = undefined;
+    this.#detached();
+  }
+
+  /** Sends what can be sent now. */
+  flush(): void {
+    if (this.#isFlushing || this.#isBusy || this.#end !== undefined) return;
+    this.#isFlushing = true;
+    const before = this.#outgoing.waiting;
+    if (this.#push !== undefined) this.#flushTo(this.#push);
+    else if (this.#held !== undefined && this.#outgoing.hasNext) this.#answerHeld();
+    this.#isFlushing = false;
+    if (this.#outgoing.waiting < before) this.#owner!.onSent();
+  }
+
+  // What the incoming messages are told to (Receiver).
+
+  get isWilling(): boolean {
+    return this.#owner!.isWilling || this.#closing !== undefined;
+  }
+
+  take(item: Numbered): void {
+    if (!(item instanceof Closing)) {
+      if (this.isOpen) this.#owner!.onMessage(item);
+      return;
+    }
+    this.#peerClosing ??= item;
+    if (this.#closing !== undefined) return;
+    this.#closing = new Closing(item.code, '');
+    this.#outgoing.push(this.#closing);
+  }
+
+  #sayMore(): void {
+    const push = this.#push;
+    if (push?.name === 'websocket') this.flush();
+    else if (!this.#isBusy && (push !== undefined || this.#held !== undefined)) {
+      this.#keeper.clock.soon(() => this.flush());
+    }
+  }
+
+  #attach(header: ClientHeader): void {
+    const { settings } = this.#keeper;
+    this.generation = header.gen;
+    const push = this.#push;
+    const held = this.#held;
+    this.#push = undefined;
+    this.#held = undefined;
+    push?.end('fenced');
+    if (held !== undefined) {
+      held.exchange.onGone = undefined;
+      held.exchange.answer(ERRORS.fenced, errorLine('fenced', FENCED));
+    }
+    this.#lastRequest = 0;
+    this.#isGreeted = false;
+    this.#silentBeats = 0;
+    this.#outgoing.window = header.window ?? DEFAULT_WINDOW;
+    const wanted = Math.max(SHORTEST_HEARTBEAT, header.heartbeat ?? Infinity);
+    this.#heartbeat = Math.min(settings.heartbeat, wanted);
+    this.#outgoing.acknowledge(header.ack);
+    this.#outgoing.rewind();
+    this.#beatAt = Infinity;
+    this.#detached();
+  }
+
+  #take(header: ClientHeader, items: readonly Numbered[]): void {
+    this.#outgoing.acknowledge(header.ack);
+    let { seq } = header;
+    for (const item of items) this.#incoming.put(seq++, item);
+  }
+
+  /** The first header on a push carrier, and all that waits. */
+  #begin(carrier: PushCarrier): void {
+    this.#push = carrier;
+    this.carrier = carrier.name;
+    carrier.put(this.#header({}));
+    this.#acknowledgeAt = Infinity;
+    this.#beatAt = this.#keeper.clock.now() + this.#heartbeat / BEATS;
+    this.flush();
+    carrier.flush();
+    this.#arm();
+    this.#concludeClose();
+  }
+
+  /** A response that goes on, as what carries this session. */
+  streamOn(exchange: HttpExchange, type: 'lines' | 'events'): PushCarrier {
+    const carrier = new StreamCarrier(exchange, type, this.#keeper.base64, () => this.flush());
+    exchange.onGone = () => this.detach(carrier);
+    return carrier;
+  }
+
+  #promiseEvents(exchange: HttpExchange): void {
+    exchange.answer(200, this.#headerLine({ ticket: this.#keeper.ticketFor(this) }));
+  }
+
+  #exchange(header: ClientHeader, exchange: HttpExchange, isNew: boolean, isRepeated: boolean): void {
+    const { wait = 0 } = header;
+    if (this.#push !== undefined) {
+      exchange.answer(200, this.#headerLine({}));
+      return;
+    }
+    if (isRepeated) {
+      this.#outgoing.rewind();
+    } else {
+      if (this.#held !== undefined) this.#answerHeld();
+      this.carrier = wait > 0 ? 'long-polling' : 'polling';
+    }
+    if (isNew || isRepeated || wait === 0 || this.#outgoing.hasNext || !this.isOpen) {
+      this.#answer(exchange);
+      if (this.#held === undefined) this.#detached();
+      return;
+    }
+    const until = this.#keeper.clock.now() + Math.min(wait, this.#heartbeat);
+    this.#held = { exchange, until };
+    exchange.onGone = () => this.#heldIsGone(exchange);
+    this.#arm();
+  }
+
+  #heldIsGone(exchange: HttpExchange): void {
+    if (this.#held?.exchange !== exchange) return;
+    this.#held = undefined;
+    this.#detached();
+  }
+
+  #answerHeld(): void {
+    const { exchange } = this.#held!;
+    this.#held = undefined;
+    exchange.onGone = undefined;
+    this.#answer(exchange);
+    this.#detached();
+  }
+
+  /** Answers with all that may be sent. */
+  #answer(exchange: HttpExchange): void {
+    let body = this.#headerLine({});
+    const before = this.#outgoing.waiting;
+    for (let item = this.#outgoing.next(); item !== undefined; item = this.#outgoing.next()) {
+      body += toLine(item, this.#keeper.base64);
+    }
+    exchange.answer(200, body);
+    if (this.#outgoing.waiting < before && !this.#isFlushing) this.#owner!.onSent();
+  }
+
+  #headerLine(more: Partial<ServerHeader>): string {
+    return toLine(this.#header(more) as unknown as AnyRecord, this.#keeper.base64);
+  }
+
+  #header(more: Partial<ServerHeader>): ServerHeader {
+    const { window, maxMessage } = this.#keeper.settings;
+    this.#incoming.owed = 0;
+    const header = {
+      gen: this.generation,
+      ack: this.#incoming.received,
+      seq: this.#outgoing.sent + 1,
+      ...more,
+    };
+    const token = this.greeting === undefined ? this.#keeper.renewedToken(this) : undefined;
+    if (token !== undefined) Object.assign(header, { token });
+    if (this.#isGreeted) return header;
+    this.#isGreeted = true;
+    return { ...header, ...this.greeting, window, maxMessage, heartbeat: this.#heartbeat };
+  }
+
+  #flushTo(push: PushCarrier): void {
+    while (push.isWritable) {
+      const item = this.#outgoing.next();
+      if (item === undefined) break;
+      push.put(item);
+      this.#hasSpoken = true;
+    }
+    push.flush();
+  }
+
+  #acknowledgeIfDue(): void {
+    if (this.#incoming.owed === 0 || this.#push === undefined) return;
+    if (this.#incoming.isDue) {
+      this.#sayAcknowledgement(this.#push);
+    } else if (this.#acknowledgeAt === Infinity) {
+      this.#acknowledgeAt = this.#keeper.clock.now() + ACKNOWLEDGE_WITHIN;
+      this.#arm();
+    }
+  }
+
+  #sayAcknowledgement(push: PushCarrier): void {
+    push.put(this.#incoming.received);
+    push.flush();
+    this.#incoming.owed = 0;
+    this.#acknowledgeAt = Infinity;
+    this.#hasSpoken = true;
+  }
+
+  /** Ends what both sides have closed, or the client has acknowledged to be closed. */
+  #concludeClose(): void {
+    if (this.#end !== undefined) return;
+    const peer = this.#peerClosing;
+    if (peer !== undefined) {
+      this.flush();
+      const initiator = this.#closeAt === Infinity ? 'remote' : 'local';
+      this.#finish({ code: peer.code, reason: peer.reason, wasClean: true, initiator }, 'closed');
+    } else if (this.#closing !== undefined && this.#outgoing.length === 0) {
+      const { code, reason } = this.#closing;
+      this.#finish({ code, reason, wasClean: true, initiator: 'local' }, 'closed');
+    }
+  }
+
+  #detached(): void {
+    if (this.#push !== undefined || this.#held !== undefined) return;
+    this.#detachedAt = this.#keeper.clock.now();
+    this.#acknowledgeAt = Infinity;
+    this.#beatAt = Infinity;
+    this.#arm();
+  }
+
+  /** When the alarm has to ring next. */
+  #arm(): void {
+    if (this.#end !== undefined) return;
+    const { clock, settings } = this.#keeper;
+    let at = this.#closeAt;
+    if (this.#held !== undefined) at = Math.min(at, this.#held.until);
+    else if (this.#push === undefined) at = Math.min(at, this.#detachedAt + settings.resumeTimeout);
+    else at = Math.min(at, this.#beatAt, this.#acknowledgeAt);
+    this.#alarm.set(Math.max(0, at - clock.now()));
+  }
+
+  #onAlarm(): void {
+    if (this.#end !== undefined) return;
+    const now = this.#keeper.clock.now();
+    const isAttached = this.#push !== undefined || this.#held !== undefined;
+    if (
+      now >= this.#closeAt ||
+      (!isAttached && now >= this.#detachedAt + this.#keeper.settings.resumeTimeout)
+    ) {
+      const initiator = this.#closing === undefined ? 'network' : 'local';
+      this.#finish({ code: 1006, reason: '', wasClean: false, initiator }, 'lost');
+      return;
+    }
+    if (this.#held !== undefined && now >= this.#held.until) this.#answerHeld();
+    if (this.#push !== undefined && now >= this.#acknowledgeAt) this.#sayAcknowledgement(this.#push);
+    if (this.#push !== undefined && now >= this.#beatAt) this.#beat(this.#push, now);
+    this.#arm();
+  }
+
+  /** Looks, twice in a heartbeat, whether anything was said, and on a stream whether anything was heard. */
+  #beat(push: PushCarrier, now: number): void {
+    this.#beatAt = now + this.#heartbeat / BEATS;
+    if (push.name !== 'websocket' && ++this.#silentBeats > 2 * BEATS) {
+      this.#push = undefined;
+      push.end('lost');
+      this.#detached();
+      return;
+    }
+    const token = this.#keeper.renewedToken(this);
+    if (token !== undefined) push.put({ token });
+    if (!this.#hasSpoken) this.#sayAcknowledgement(push);
+    push.flush();
+    this.#hasSpoken = false;
+  }
+
+  #finish(info: CloseInfo, parting: Parting): void {
+    if (this.#end !== undefined) return;
+    this.#end = info;
+    this.#alarm.clear();
+    const push = this.#push;
+    const held = this.#held;
+    this.#push = undefined;
+    this.#held = undefined;
+    push?.end(parting);
+    if (held !== undefined) {
+      held.exchange.onGone = undefined;
+      held.exchange.answer(ERRORS['unknown-session'], errorLine('unknown-session', UNKNOWN));
+    }
+    this.#keeper.forget(this);
+    this.#owner?.onEnd(info);
+  }
+}
+
+/** What a client's window is when it does not say so. */
+const DEFAULT_WINDOW = 1_048_576;
+
+export const FENCED = 'Another carrier has this or a higher generation.';
+export const UNKNOWN = 'There is no session with this token: open a new one.';
+
+/** The body that tells of an error (section 7). */
+export function errorLine(error: keyof typeof ERRORS, message: string): string {
+  return `${JSON.stringify({ error, message })}\n`;
+}

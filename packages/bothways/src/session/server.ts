@@ -1,0 +1,345 @@
+import type { ClientHeader } from './headers.js';
+import { readClientHeader } from './headers.js';
+import type { Clock } from './platform.js';
+import {
+  CLOSE_CODE_BASE,
+  ERRORS,
+  isNumbered,
+  parseLines,
+  parseSocketMessage,
+  type AnyRecord,
+  type Base64,
+  type Content,
+} from './records.js';
+import { SocketCarrier, type HttpExchange, type SocketLink } from './server-carriers.js';
+import {
+  FENCED,
+  ServerSession,
+  UNKNOWN,
+  errorLine,
+  type SessionKeeper,
+  type SessionOwner,
+  type SessionSettings,
+} from './server-session.js';
+import { readToken, writeToken, type Signer } from './token.js';
+
+/** What the server of sessions needs of its platform. */
+export interface SessionPlatform extends Signer {
+  readonly clock: Clock;
+  readonly base64: Base64;
+  /** 128 random bits in base64url. */
+  randomId(): string;
+  /** Seconds since 1970. */
+  seconds(): number;
+}
+
+/** Who asks, and with what. */
+export interface Asker {
+  /** The `Origin` and the user that its token is bound to. */
+  readonly binding: string;
+}
+
+/** An opening that waits for a decision: exactly one of its methods is called, once. */
+export interface SessionOpening {
+  accept(protocol: string, begin: (session: ServerSession) => SessionOwner): void;
+  refuse(status: number, message: string, retryAfter?: number): void;
+}
+
+/** Decides about openings. */
+export interface SessionHost<From extends Asker> {
+  decide(from: From, protocols: readonly string[], opening: SessionOpening): void;
+}
+
+export interface SessionServerSettings extends SessionSettings {
+  /** How long a token is worth something, seconds. */
+  readonly tokenLifetime: number;
+}
+
+/** One attempt to attach a carrier: a request, or a WebSocket whose first message has come. */
+interface Attempt {
+  readonly header: ClientHeader;
+  attach(session: ServerSession): void;
+  refuse(error: keyof typeof ERRORS, message: string, status?: number, retryAfter?: number): void;
+}
+
+/** The newest attempt with an opening key that is not decided about. */
+interface Undecided {
+  attempt: Attempt;
+}
+
+interface Ticket {
+  readonly session: ServerSession;
+  readonly generation: number;
+  readonly until: number;
+}
+
+/** How long a ticket is good, milliseconds. */
+const TICKET_LIFETIME = 30_000;
+
+/** All sessions of a server: makes them, finds them, and lets go of them (PROTOCOL.md sections 4 and 9). */
+export class SessionServer<From extends Asker> implements SessionKeeper {
+  readonly settings: SessionServerSettings;
+  readonly clock: Clock;
+  readonly base64: Base64;
+  readonly #platform: SessionPlatform;
+  readonly #host: SessionHost<From>;
+  readonly #node: string;
+  readonly #sessions = new Map<string, ServerSession>();
+  /** By binding and opening key, until the client has shown its token. */
+  readonly #opened = new Map<string, ServerSession>();
+  readonly #undecided = new Map<string, Undecided>();
+  readonly #tickets = new Map<string, Ticket>();
+
+  constructor(settings: SessionServerSettings, platform: SessionPlatform, host: SessionHost<From>) {
+    this.settings = settings;
+    this.clock = platform.clock;
+    this.base64 = platform.base64;
+    this.#platform = platform;
+    this.#host = host;
+    this.#node = platform.randomId().slice(0, 8);
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** A POST: its token and its body. */
+  request(from: From, token: string | undefined, body: string, exchange: HttpExchange): void {
+    const records = parseLines(body, this.base64);
+    const header = readClientHeader(records?.[0]);
+    const items = records?.slice(1);
+    const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
+      exchange.answer(status, errorLine(error, message), retryAfter);
+    if (header?.n === undefined || items === undefined || !items.every((item) => isNumbered(item))) {
+      refuse('malformed', 'The body is not a header with "n" and messages behind it, as lines.');
+      return;
+    }
+    const attach = (session: ServerSession): void => {
+      if (header.gen < session.generation) refuse('fenced', FENCED);
+      else if (!session.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
+      else if (!session.exchange(header, items, exchange)) refuse('fenced', FENCED);
+    };
+    this.#find(from, token, { header, attach, refuse });
+  }
+
+  /** A GET of an `EventSource`. @returns false when the ticket is good for nothing. */
+  events(from: From, ticket: string, exchange: HttpExchange): boolean {
+    const found = this.#tickets.get(ticket);
+    if (found === undefined) return false;
+    const { session, generation, until } = found;
+    if (session.binding !== from.binding) return false;
+    this.#forgetTicket(session);
+    return until >= this.clock.now() && session.attachEvents(generation, exchange);
+  }
+
+  /** A WebSocket that was opened for a session. */
+  socket(from: From, link: SocketLink): SessionSocket<From> {
+    return new SessionSocket(this, from, link);
+  }
+
+  // What a SessionSocket asks.
+
+  /** @internal The first record of a WebSocket. */
+  open(from: From, header: ClientHeader, attempt: Attempt): void {
+    this.#find(from, header.token, attempt);
+  }
+
+  // What a session asks (SessionKeeper).
+
+  renewedToken(session: ServerSession): string | undefined {
+    const seconds = this.#platform.seconds();
+    return seconds < session.renewAt ? undefined : this.#tokenFor(session, seconds);
+  }
+
+  ticketFor(session: ServerSession): string {
+    this.#forgetTicket(session);
+    const ticket = this.#platform.randomId();
+    const until = this.clock.now() + TICKET_LIFETIME;
+    this.#tickets.set(ticket, { session, generation: session.generation, until });
+    session.ticket = ticket;
+    return ticket;
+  }
+
+  forget(session: ServerSession): void {
+    this.#sessions.delete(session.id);
+    this.#forgetKey(session);
+    this.#forgetTicket(session);
+  }
+
+  #find(from: From, token: string | undefined, attempt: Attempt): void {
+    if (token === undefined) {
+      this.#findByKey(from, attempt);
+      return;
+    }
+    // In every case the same is done up to here, and what is answered says nothing more.
+    const content = readToken(token, from.binding, this.#platform.seconds(), this.#platform);
+    const session = content === undefined ? undefined : this.#sessions.get(content.session);
+    if (session === undefined || session.binding !== from.binding) {
+      attempt.refuse('unknown-session', UNKNOWN);
+      return;
+    }
+    this.#forgetKey(session);
+    session.greeting = undefined;
+    attempt.attach(session);
+  }
+
+  #findByKey(from: From, attempt: Attempt): void {
+    const { open, protocols = [], gen } = attempt.header;
+    if (open === undefined) {
+      attempt.refuse('malformed', 'Neither a token nor "open" is there: which session is meant?');
+      return;
+    }
+    const key = `${open}\n${from.binding}`;
+    const session = this.#opened.get(key);
+    if (session !== undefined) {
+      attempt.attach(session);
+      return;
+    }
+    const undecided = this.#undecided.get(key);
+    if (undecided !== undefined) {
+      const [newer, older] =
+        gen > undecided.attempt.header.gen ? [attempt, undecided.attempt] : [undecided.attempt, attempt];
+      undecided.attempt = newer;
+      older.refuse('fenced', FENCED);
+      return;
+    }
+    const opening = { attempt };
+    this.#undecided.set(key, opening);
+    this.#host.decide(from, protocols, this.#openingOf(from, key, opening));
+  }
+
+  #openingOf(from: From, key: string, undecided: Undecided): SessionOpening {
+    return {
+      accept: (protocol, begin) => {
+        this.#undecided.delete(key);
+        const session = new ServerSession(this.#platform.randomId(), from.binding, this);
+        this.#sessions.set(session.id, session);
+        this.#opened.set(key, session);
+        session.openingKey = key;
+        const token = this.#tokenFor(session, this.#platform.seconds());
+        session.greeting = { session: session.id, token, protocol };
+        session.owner = begin(session);
+        undecided.attempt.attach(session);
+      },
+      refuse: (status, message, retryAfter) => {
+        this.#undecided.delete(key);
+        undecided.attempt.refuse(nameOf(status), message, status, retryAfter);
+      },
+    };
+  }
+
+  #tokenFor(session: ServerSession, seconds: number): string {
+    const { tokenLifetime } = this.settings;
+    session.renewAt = seconds + tokenLifetime / 2;
+    const content = { session: session.id, node: this.#node, expiry: Math.floor(seconds + tokenLifetime) };
+    return writeToken(content, session.binding, this.#platform);
+  }
+
+  #forgetKey(session: ServerSession): void {
+    if (session.openingKey === undefined) return;
+    this.#opened.delete(session.openingKey);
+    session.openingKey = undefined;
+  }
+
+  #forgetTicket(session: ServerSession): void {
+    if (session.ticket === undefined) return;
+    this.#tickets.delete(session.ticket);
+    session.ticket = undefined;
+  }
+}
+
+const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
+
+function nameOf(status: number): keyof typeof ERRORS {
+  const known = Object.entries(ERRORS).find(([, each]) => each === status);
+  return (known?.[0] ?? (status < 500 ? 'forbidden' : 'unavailable')) as keyof typeof ERRORS;
+}
+
+/** A WebSocket of a session, from its first record on. */
+export class SessionSocket<From extends Asker> {
+  readonly #server: SessionServer<From>;
+  readonly #from: From;
+  readonly #link: SocketLink;
+  #session: ServerSession | undefined;
+  #carrier: SocketCarrier | undefined;
+  #next = 1;
+  #hasBegun = false;
+  #isGone = false;
+
+  constructor(server: SessionServer<From>, from: From, link: SocketLink) {
+    this.#server = server;
+    this.#from = from;
+    this.#link = link;
+  }
+
+  /** Whether it has shown which session it is for. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  receive(message: Content): void {
+    const record = parseSocketMessage(message);
+    if (record === undefined) this.#refuse('malformed', 'This is no record.');
+    else if (!this.#hasBegun) this.#begin(record);
+    else if (this.#session !== undefined) this.#take(this.#session, record);
+  }
+
+  /** It takes more again. */
+  drain(): void {
+    if (this.#carrier === undefined) return;
+    this.#carrier.isWritable = true;
+    this.#session!.flush();
+  }
+
+  /** It is gone. */
+  close(): void {
+    this.#isGone = true;
+    if (this.#carrier !== undefined) this.#session!.detach(this.#carrier);
+  }
+
+  #begin(record: AnyRecord): void {
+    this.#hasBegun = true;
+    const header = readClientHeader(record);
+    if (header === undefined) {
+      this.#refuse('malformed', 'The first message is not a header.');
+      return;
+    }
+    // What comes behind it waits until it is decided about.
+    this.#link.pause();
+    this.#server.open(this.#from, header, {
+      header,
+      attach: (session) => this.#attach(session, header),
+      refuse: (error, _message, status = ERRORS[error]) => this.#link.close(CLOSE_CODE_BASE + status, error),
+    });
+  }
+
+  #attach(session: ServerSession, header: ClientHeader): void {
+    if (this.#isGone) return;
+    if (header.gen <= session.generation) {
+      this.#refuse('fenced', FENCED);
+      return;
+    }
+    if (!session.isPossible(header, [])) {
+      this.#refuse('malformed', IMPOSSIBLE);
+      return;
+    }
+    this.#session = session;
+    this.#next = header.seq;
+    this.#carrier = new SocketCarrier(this.#link);
+    session.attach(header, this.#carrier);
+    this.#link.resume();
+  }
+
+  #take(session: ServerSession, record: AnyRecord): void {
+    // What a fenced carrier still brings does not count.
+    if (!session.isCarriedBy(this.#carrier!)) return;
+    const isPossible = isNumbered(record)
+      ? session.receive(this.#next++, record)
+      : typeof record !== 'number' || session.acknowledge(record);
+    if (!isPossible) this.#refuse('malformed', IMPOSSIBLE);
+  }
+
+  #refuse(error: keyof typeof ERRORS, _message: string): void {
+    this.#link.close(CLOSE_CODE_BASE + ERRORS[error], error);
+  }
+}

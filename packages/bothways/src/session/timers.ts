@@ -1,0 +1,31 @@
+import { timers } from './globals.js';
+import type { Alarm, Clock } from './platform.js';
+
+/** The longest time a timer of the platform can be set to, milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
+/** The platform's own clock. Its alarms keep a process of Node alive. */
+export const platformClock: Clock = {
+  now: () => timers.performance.now(),
+  alarm: (onRing) => new Timeout(onRing),
+  soon: (call) => timers.queueMicrotask(call),
+};
+
+class Timeout implements Alarm {
+  readonly #onRing: () => void;
+  #timer: object | number | undefined;
+
+  constructor(onRing: () => void) {
+    this.#onRing = onRing;
+  }
+
+  set(milliseconds: number): void {
+    this.clear();
+    this.#timer = timers.setTimeout(this.#onRing, Math.min(milliseconds, LONGEST));
+  }
+
+  clear(): void {
+    timers.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
