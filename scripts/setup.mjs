@@ -11,6 +11,7 @@ const DEBIAN_PACKAGES = {
   'python3-twisted': '/usr/lib/python3/dist-packages/twisted/__init__.py',
   'libwebsockets-test-server': '/usr/bin/libwebsockets-test-server',
   haproxy: '/usr/sbin/haproxy',
+  'nginx-light': '/usr/sbin/nginx',
   openssl: '/usr/bin/openssl',
 };
 

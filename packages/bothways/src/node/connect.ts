@@ -4,12 +4,13 @@ import { formatExtensions } from '../protocol/extension.js';
 import { toHeaderRecord } from '../protocol/headers.js';
 import { parseWebSocketUrl, type WebSocketUrl } from '../protocol/url.js';
 import { compressionSettingsOf, readAgreedCompression } from './compression.js';
-import { NodeConnection, type ConnectionLimits, type ConnectionOwner } from './connection.js';
+import { NodeConnection } from './connection.js';
 import { cutTransport } from './cut-transport.js';
 import type { Handlers } from './handlers.js';
 import { checkConnectOptions, protocolsOf, type ConnectOptions } from './connect-options.js';
 import { attemptHandshake, cancelAfter, type Attempt } from './handshake-attempt.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, HANDLER_RULES, checkOptions, limitsOf } from './options.js';
+import type { ConnectionLimits, ConnectionOwner } from './served-connection.js';
 
 /**
  * Opens a WebSocket connection to a server (RFC 6455 section 4.1).

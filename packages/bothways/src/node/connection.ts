@@ -1,10 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close.js';
-import { ProtocolConnection, type ConnectionHost, type Role } from '../protocol/connection.js';
+import { ProtocolConnection, type ConnectionHost } from '../protocol/connection.js';
 import {
   ReadyState,
   type CloseInfo,
-  type Connection,
   type Data,
   type MessageSource,
   type RequestInfo,
@@ -15,7 +14,7 @@ import { FIN, MAX_CONTROL_PAYLOAD, Opcode } from '../protocol/frame.js';
 import type { AgreedCompression } from './compression.js';
 import { cutTransport } from './cut-transport.js';
 import { CloseDeadline, Heartbeat, IdleDeadline } from './deadlines.js';
-import { isThenable, report, toError, type Handlers } from './handlers.js';
+import { isThenable, report, toError } from './handlers.js';
 import { Inbox } from '../session/inbox.js';
 import { MessageInflater, type InflateHost } from './message-inflater.js';
 import { MessageSender, type SenderHost } from './message-sender.js';
@@ -23,32 +22,11 @@ import { MessageStreams } from './message-streams.js';
 import { release } from './outgoing-stream.js';
 import { nodePlatform } from './platform.js';
 import type { PublishedMessage } from './published-message.js';
+import type { ConnectionOwner, ServedConnection } from './served-connection.js';
 import { sharedReader } from './shared-reads.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT, writeAlone } from './write-batch.js';
-
-/** The options that an open connection keeps to, the same at both ends. */
-export interface ConnectionLimits {
-  readonly maxMessageSize: number;
-  readonly highWaterMark: number;
-  readonly maxBufferedBytes: number;
-  readonly pingInterval: number;
-  readonly pingTimeout: number;
-  readonly idleTimeout: number;
-  readonly closeTimeout: number;
-}
-
-/** Who made the connection and keeps it: a server, or the client's `connect`. */
-export interface ConnectionOwner<State> {
-  readonly role: Role;
-  readonly limits: ConnectionLimits;
-  readonly handlers: Handlers<State>;
-  subscribe(socket: NodeConnection<State>, topic: string): void;
-  unsubscribe(socket: NodeConnection<State>, topic: string): void;
-  /** Called once when the connection is gone, before the `close` handler. */
-  remove(socket: NodeConnection<State>): void;
-}
 
 /** What the opening handshake settled. */
 export interface Agreement {
@@ -64,7 +42,7 @@ const PONG = FIN | Opcode.PONG;
 
 /** A WebSocket connection on a Node stream, either end of it: one socket and its protocol state. */
 export class NodeConnection<State = unknown>
-  implements Connection<State, Buffer>, ConnectionHost<Buffer>, InflateHost, SenderHost
+  implements ServedConnection<State>, ConnectionHost<Buffer>, InflateHost, SenderHost
 {
   state: State;
   readonly request: RequestInfo;

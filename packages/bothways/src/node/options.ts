@@ -8,9 +8,9 @@ import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { Origins } from '../protocol/origin.js';
 import type { Broker } from '../pubsub/broker.js';
 import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
-import type { ConnectionLimits } from './connection.js';
 import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
+import type { ConnectionLimits } from './served-connection.js';
 
 /** A server of Node's for HTTP/1.1, HTTP/2, or both. */
 export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;

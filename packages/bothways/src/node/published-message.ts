@@ -8,6 +8,8 @@ import { COPY_LIMIT } from './write-batch.js';
 export class PublishedMessage {
   readonly firstByte: number;
   readonly payload: Uint8Array;
+  readonly #text: string | undefined;
+  #content: string | Uint8Array | undefined;
   #frame: Buffer | undefined;
   /** By window bits. */
   #deflated: (Buffer | Promise<Buffer>)[] | undefined;
@@ -16,8 +18,15 @@ export class PublishedMessage {
   constructor(data: Data, takesLong: boolean) {
     const bytes = toBytes(data);
     const isText = typeof data === 'string';
+    this.#text = isText ? data : undefined;
     this.firstByte = FIN | (isText ? Opcode.TEXT : Opcode.BINARY);
     this.payload = takesLong && !isText && bytes.length > COPY_LIMIT ? new Uint8Array(bytes) : bytes;
+  }
+
+  /** The message, for those that keep it until it is acknowledged: one copy for all of them. */
+  get content(): string | Uint8Array {
+    this.#content ??= this.#text ?? Uint8Array.prototype.slice.call(this.payload);
+    return this.#content;
   }
 
   /** The frame as it is for those without compression. */

@@ -55,6 +55,12 @@ export class HandshakeRequest implements RequestInfo {
     this.#head = head;
   }
 
+  /** The same request with other subprotocols. */
+  offering(protocols: readonly string[]): HandshakeRequest {
+    const { url, origin } = this;
+    return new HandshakeRequest(this.#head, { url, host: this.#host, origin, protocols });
+  }
+
   get method(): string {
     return this.#head.method;
   }

@@ -5,7 +5,7 @@ import { ExchangeCarrier } from './carriers/exchange.js';
 import { StreamCarrier } from './carriers/stream.js';
 import { SocketCarrier } from './carriers/websocket.js';
 import type { ClientPlatform } from './client-platform.js';
-import type { ClientHeader, ServerHeader } from './headers.js';
+import { SMALLEST_WINDOW, type ClientHeader, type ServerHeader } from './headers.js';
 import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
 import type { Alarm } from './platform.js';
@@ -62,8 +62,6 @@ const UPGRADE_TIMEOUT = 2_000;
 /** A carrier that lived this long is a reason to begin with short waits again, milliseconds. */
 const STABLE = 1_000;
 const SHORTEST_HEARTBEAT = 1_000;
-/** The server's window before it is known: no server has a smaller one. */
-const FIRST_WINDOW = 65_536;
 
 /**
  * The client's end of a session: finds a carrier, keeps it alive, replaces it when it is lost or when a better one can
@@ -120,7 +118,7 @@ export class ClientSession implements CarrierHost, Receiver {
     this.#settings = settings;
     this.#owner = owner;
     this.pollInterval = settings.pollInterval;
-    this.outgoing = new Outgoing(FIRST_WINDOW);
+    this.outgoing = new Outgoing(SMALLEST_WINDOW);
     this.incoming = new Incoming(settings.window, this);
     this.#openingKey = platform.randomKey();
     this.#choice = new CarrierChoice(settings.carriers, platform.recall());
@@ -139,6 +137,10 @@ export class ClientSession implements CarrierHost, Receiver {
 
   get carrier(): CarrierName | undefined {
     return this.#current?.name;
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** Begins to connect. */
@@ -278,7 +280,7 @@ export class ClientSession implements CarrierHost, Receiver {
       this.#give(carrier, loss);
       return;
     }
-    if (loss.kind === 'unknown' && carrier.generation > 0 && this.token !== undefined) {
+    if (loss.kind === 'unknown' && carrier.generation > 0) {
       this.#onUnknown(loss);
       return;
     }
@@ -481,7 +483,7 @@ export class ClientSession implements CarrierHost, Receiver {
     this.#uncertain.push(...(this.outgoing.uncertain as Content[]));
     const unsent = this.outgoing.discardUnsent();
     const { window } = this.#settings;
-    this.outgoing = new Outgoing(FIRST_WINDOW);
+    this.outgoing = new Outgoing(SMALLEST_WINDOW);
     for (const item of unsent) this.outgoing.push(item);
     this.incoming = new Incoming(window, this);
     this.#openingKey = this.platform.randomKey();

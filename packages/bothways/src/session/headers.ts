@@ -30,8 +30,12 @@ export interface ServerHeader extends Header {
   readonly window?: number;
   readonly maxMessage?: number;
   readonly heartbeat?: number;
+  readonly count?: number;
   readonly ticket?: string;
 }
+
+/** The smallest window there is, bytes: so much may be sent before the other side's is known (section 5). */
+export const SMALLEST_WINDOW = 65_536;
 
 /** 22 characters of base64url are 128 bits; more than that is as good. */
 const OPENING_KEY = /^[\w-]{22,128}$/;
@@ -42,7 +46,7 @@ const CLIENT_MEMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
   protocols: (value) =>
     Array.isArray(value) && value.length <= MAX_PROTOCOLS && value.every((each) => typeof each === 'string'),
   token: (value) => typeof value === 'string',
-  window: (value) => isCount(value) && value > 0,
+  window: isWindow,
   heartbeat: (value) => isCount(value) && value > 0,
   n: (value) => isCount(value) && value > 0,
   wait: (value) => isCount(value),
@@ -53,9 +57,10 @@ const SERVER_MEMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
   session: (value) => typeof value === 'string',
   token: (value) => typeof value === 'string',
   protocol: (value) => typeof value === 'string',
-  window: (value) => isCount(value) && value > 0,
+  window: isWindow,
   maxMessage: (value) => isCount(value) && value > 0,
   heartbeat: (value) => isCount(value) && value > 0,
+  count: (value) => isCount(value),
   ticket: (value) => typeof value === 'string',
 };
 
@@ -84,4 +89,8 @@ function readHeader(
     header[name] = control[name];
   }
   return header as unknown as Header;
+}
+
+function isWindow(value: unknown): boolean {
+  return isCount(value) && value >= SMALLEST_WINDOW;
 }

@@ -36,7 +36,8 @@ export class Outgoing {
   /** Whether there is something to send on the present carrier. */
   get hasNext(): boolean {
     if (this.sent < this.#everSent) return true;
-    return this.sent < this.acknowledged + this.length && this.#underWay < this.window;
+    const next = this.#items[this.#first + this.sent - this.acknowledged];
+    return next !== undefined && (this.#underWay < this.window || next instanceof Closing);
   }
 
   push(item: Numbered): void {

@@ -83,6 +83,8 @@ export class ServerSession implements Receiver {
   readonly #incoming: Incoming;
   readonly #alarm: Alarm;
   #push: PushCarrier | undefined;
+  /** The number that its client takes the next message on it for. */
+  #pushNext = 1;
   #held: HeldExchange | undefined;
   /** The highest number of a request in this generation. */
   #lastRequest = 0;
@@ -316,6 +318,7 @@ export class ServerSession implements Receiver {
   #begin(carrier: PushCarrier): void {
     this.#push = carrier;
     this.carrier = carrier.name;
+    this.#pushNext = this.#outgoing.sent + 1;
     carrier.put(this.#header({}));
     this.#acknowledgeAt = Infinity;
     this.#beatAt = this.#keeper.clock.now() + this.#heartbeat / BEATS;
@@ -344,11 +347,13 @@ export class ServerSession implements Receiver {
     }
     if (isRepeated) {
       this.#outgoing.rewind();
+      this.#isGreeted = false;
     } else {
       if (this.#held !== undefined) this.#answerHeld();
       this.carrier = wait > 0 ? 'long-polling' : 'polling';
     }
-    if (isNew || isRepeated || wait === 0 || this.#outgoing.hasNext || !this.isOpen) {
+    const mustAnswer = isNew || isRepeated || this.#outgoing.hasNext || this.#incoming.isDue;
+    if (mustAnswer || wait === 0 || !this.isOpen) {
       this.#answer(exchange);
       if (this.#held === undefined) this.#detached();
       return;
@@ -375,12 +380,14 @@ export class ServerSession implements Receiver {
 
   /** Answers with all that may be sent. */
   #answer(exchange: HttpExchange): void {
-    let body = this.#headerLine({});
+    let lines = '';
+    let count = 0;
     const before = this.#outgoing.waiting;
     for (let item = this.#outgoing.next(); item !== undefined; item = this.#outgoing.next()) {
-      body += toLine(item, this.#keeper.base64);
+      lines += toLine(item, this.#keeper.base64);
+      count++;
     }
-    exchange.answer(200, body);
+    exchange.answer(200, this.#headerLine({ seq: this.#outgoing.sent + 1 - count, ...(count > 0 && { count }) }) + lines);
     if (this.#outgoing.waiting < before && !this.#isFlushing) this.#owner!.onSent();
   }
 
@@ -408,6 +415,10 @@ export class ServerSession implements Receiver {
     while (push.isWritable) {
       const item = this.#outgoing.next();
       if (item === undefined) break;
+      const { sent } = this.#outgoing;
+      // What was acknowledged before it could be sent again is left out.
+      if (sent !== this.#pushNext) push.put({ seq: sent });
+      this.#pushNext = sent + 1;
       push.put(item);
       this.#hasSpoken = true;
     }
@@ -415,8 +426,10 @@ export class ServerSession implements Receiver {
   }
 
   #acknowledgeIfDue(): void {
-    if (this.#incoming.owed === 0 || this.#push === undefined) return;
-    if (this.#incoming.isDue) {
+    if (this.#incoming.owed === 0) return;
+    if (this.#push === undefined) {
+      if (this.#held !== undefined && this.#incoming.isDue) this.#answerHeld();
+    } else if (this.#incoming.isDue) {
       this.#sayAcknowledgement(this.#push);
     } else if (this.#acknowledgeAt === Infinity) {
       this.#acknowledgeAt = this.#keeper.clock.now() + ACKNOWLEDGE_WITHIN;

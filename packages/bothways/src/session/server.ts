@@ -4,12 +4,14 @@ import type { Clock } from './platform.js';
 import {
   CLOSE_CODE_BASE,
   ERRORS,
+  Closing,
   isNumbered,
   parseLines,
   parseSocketMessage,
   type AnyRecord,
   type Base64,
   type Content,
+  type Numbered,
 } from './records.js';
 import { SocketCarrier, type HttpExchange, type SocketLink } from './server-carriers.js';
 import {
@@ -73,6 +75,12 @@ interface Ticket {
   readonly until: number;
 }
 
+/** How often a token is renewed while it is good: one that is lost on the way may be followed by another. */
+const RENEWALS = 3;
+/** How many opening keys of sessions that have ended are remembered, and how long, milliseconds. */
+const ENDED_KEYS = 10_000;
+const ENDED_KEY_LIFETIME = 60_000;
+
 /** How long a ticket is good, milliseconds. */
 const TICKET_LIFETIME = 30_000;
 
@@ -87,6 +95,8 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   readonly #sessions = new Map<string, ServerSession>();
   /** By binding and opening key, until the client has shown its token. */
   readonly #opened = new Map<string, ServerSession>();
+  /** The opening keys of those that ended before their client had a token, and until when: oldest first. */
+  readonly #ended = new Map<string, number>();
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
 
@@ -103,8 +113,20 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     return this.#sessions.size;
   }
 
-  /** A POST: its token and its body. */
-  request(from: From, token: string | undefined, body: string, exchange: HttpExchange): void {
+  /** The living session of a token, if it is of one who asks from here. */
+  find(from: From, token: string): ServerSession | undefined {
+    // In every case the same is done, and what is answered says nothing more.
+    const content = readToken(token, from.binding, this.#platform.seconds(), this.#platform);
+    const session = content === undefined ? undefined : this.#sessions.get(content.session);
+    return session?.binding === from.binding ? session : undefined;
+  }
+
+  /**
+   * A POST with its body.
+   *
+   * @param session that of its token; `undefined` when it has none, and opens one.
+   */
+  request(from: From, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
     const records = parseLines(body, this.base64);
     const header = readClientHeader(records?.[0]);
     const items = records?.slice(1);
@@ -114,12 +136,18 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       refuse('malformed', 'The body is not a header with "n" and messages behind it, as lines.');
       return;
     }
+    if (items.some((item) => lengthOf(item) > this.settings.maxMessage)) {
+      refuse('too-large', TOO_LARGE);
+      return;
+    }
     const attach = (session: ServerSession): void => {
       if (header.gen < session.generation) refuse('fenced', FENCED);
       else if (!session.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
       else if (!session.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
-    this.#find(from, token, { header, attach, refuse });
+    const attempt = { header, attach, refuse };
+    if (session === undefined) this.#findByKey(from, attempt);
+    else this.#attach(session, attempt);
   }
 
   /** A GET of an `EventSource`. @returns false when the ticket is good for nothing. */
@@ -141,7 +169,13 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
   /** @internal The first record of a WebSocket. */
   open(from: From, header: ClientHeader, attempt: Attempt): void {
-    this.#find(from, header.token, attempt);
+    if (header.token === undefined) {
+      this.#findByKey(from, attempt);
+      return;
+    }
+    const session = this.find(from, header.token);
+    if (session === undefined) attempt.refuse('unknown-session', UNKNOWN);
+    else this.#attach(session, attempt);
   }
 
   // What a session asks (SessionKeeper).
@@ -162,19 +196,14 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
   forget(session: ServerSession): void {
     this.#sessions.delete(session.id);
+    if (session.openingKey !== undefined) this.#rememberEnded(session.openingKey);
     this.#forgetKey(session);
     this.#forgetTicket(session);
   }
 
-  #find(from: From, token: string | undefined, attempt: Attempt): void {
-    if (token === undefined) {
-      this.#findByKey(from, attempt);
-      return;
-    }
-    // In every case the same is done up to here, and what is answered says nothing more.
-    const content = readToken(token, from.binding, this.#platform.seconds(), this.#platform);
-    const session = content === undefined ? undefined : this.#sessions.get(content.session);
-    if (session === undefined || session.binding !== from.binding) {
+  /** The client has shown the session's token: it needs its opening key no longer. */
+  #attach(session: ServerSession, attempt: Attempt): void {
+    if (session.hasEnded) {
       attempt.refuse('unknown-session', UNKNOWN);
       return;
     }
@@ -193,6 +222,10 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     const session = this.#opened.get(key);
     if (session !== undefined) {
       attempt.attach(session);
+      return;
+    }
+    if ((this.#ended.get(key) ?? 0) > this.clock.now()) {
+      attempt.refuse('unknown-session', UNKNOWN);
       return;
     }
     const undecided = this.#undecided.get(key);
@@ -219,7 +252,8 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
         const token = this.#tokenFor(session, this.#platform.seconds());
         session.greeting = { session: session.id, token, protocol };
         session.owner = begin(session);
-        undecided.attempt.attach(session);
+        if (!session.hasEnded) undecided.attempt.attach(session);
+        else undecided.attempt.refuse('unknown-session', UNKNOWN);
       },
       refuse: (status, message, retryAfter) => {
         this.#undecided.delete(key);
@@ -230,9 +264,18 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
   #tokenFor(session: ServerSession, seconds: number): string {
     const { tokenLifetime } = this.settings;
-    session.renewAt = seconds + tokenLifetime / 2;
+    session.renewAt = seconds + tokenLifetime / RENEWALS;
     const content = { session: session.id, node: this.#node, expiry: Math.floor(seconds + tokenLifetime) };
     return writeToken(content, session.binding, this.#platform);
+  }
+
+  #rememberEnded(key: string): void {
+    const now = this.clock.now();
+    for (const [oldest, until] of this.#ended) {
+      if (until > now && this.#ended.size < ENDED_KEYS) break;
+      this.#ended.delete(oldest);
+    }
+    this.#ended.set(key, now + ENDED_KEY_LIFETIME);
   }
 
   #forgetKey(session: ServerSession): void {
@@ -248,7 +291,12 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   }
 }
 
+export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
 const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
+
+function lengthOf(item: Numbered): number {
+  return item instanceof Closing ? 0 : item.length;
+}
 
 function nameOf(status: number): keyof typeof ERRORS {
   const known = Object.entries(ERRORS).find(([, each]) => each === status);
@@ -333,6 +381,10 @@ export class SessionSocket<From extends Asker> {
   #take(session: ServerSession, record: AnyRecord): void {
     // What a fenced carrier still brings does not count.
     if (!session.isCarriedBy(this.#carrier!)) return;
+    if (isNumbered(record) && lengthOf(record) > this.#server.settings.maxMessage) {
+      this.#refuse('too-large', TOO_LARGE);
+      return;
+    }
     const isPossible = isNumbered(record)
       ? session.receive(this.#next++, record)
       : typeof record !== 'number' || session.acknowledge(record);

@@ -27,6 +27,8 @@ export interface CarrierHost {
   readonly token: string | undefined;
   /** How often the server lets us hear from it; the longest time a request is held. */
   readonly heartbeat: number;
+  /** It has asked for its end. */
+  readonly isClosing: boolean;
   /** How often a carrier of polling asks, milliseconds. */
   readonly pollInterval: number;
   /** A carrier can begin to carry; its `attach` is called if it is wanted. */

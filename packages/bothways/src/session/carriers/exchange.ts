@@ -41,6 +41,12 @@ export class ExchangeCarrier extends HttpCarrier {
     super.release();
   }
 
+  /** Postback asks by itself only so often that the session lives on, and for the end of it. */
+  get #interval(): number {
+    const { pollInterval, heartbeat, isClosing } = this.host;
+    return this.name === 'postback' && !isClosing ? heartbeat : Math.min(pollInterval, heartbeat);
+  }
+
   #send(wait: number): void {
     const header = this.header();
     this.#post(wait > 0 ? { ...header, wait } : header, wait, this.host.heartbeat);
@@ -48,10 +54,10 @@ export class ExchangeCarrier extends HttpCarrier {
 
   #post(header: Parameters<HttpCarrier['post']>[0], wait: number, grace: number): void {
     this.#pace.clear();
-    const onRecord = this.reader((answer) => this.host.onHeader(this, answer));
-    this.post(header, wait + grace, onRecord, () => {
+    const reader = this.reader((answer) => this.host.onHeader(this, answer));
+    this.post(header, wait + grace, reader, () => {
       this.work();
-      if (this.name === 'polling' && this.underWay === 0) this.#pace.set(this.host.pollInterval);
+      if (this.name !== 'long-polling' && this.underWay === 0) this.#pace.set(this.#interval);
     });
   }
 }

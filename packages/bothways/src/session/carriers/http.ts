@@ -1,13 +1,22 @@
 import type { Abortable, RequestEvents } from '../client-platform.js';
 import { readServerHeader, type ClientHeader, type ServerHeader } from '../headers.js';
 import type { Alarm } from '../platform.js';
-import { isNumbered, parseLine, toLine, type AnyRecord, type Control } from '../records.js';
+import { isCount, isNumbered, parseLine, toLine, type AnyRecord, type Control } from '../records.js';
 import { ClientCarrier, lossOf, networkLoss, type Loss } from './carrier.js';
 
 /** How much text of messages goes into one request, characters; a single message may be longer. */
 const BODY = 262_144;
 /** The longest line that is taken, characters: no server sends a longer one. */
 const MAX_LINE = 1 << 28;
+
+/** How far a response has been read. */
+export interface Reader {
+  /** The number of the next message; 0 before the header. */
+  next: number;
+  /** How many messages are to come. */
+  missing: number;
+  take(record: AnyRecord): void;
+}
 
 /** One request, and its response as it comes. */
 interface Exchange {
@@ -58,12 +67,12 @@ export abstract class HttpCarrier extends ClientCarrier {
    * Sends a request with all that waits.
    *
    * @param timeout how long it may take until something of the response is there, milliseconds.
-   * @param onRecord takes what the response has; `onEnd` is called behind the last of it.
+   * @param onEnd is called when the response is whole.
    */
   protected post(
     header: ClientHeader,
     timeout: number,
-    onRecord: (record: AnyRecord) => void,
+    reader: Reader,
     onEnd: () => void,
   ): void {
     let failure: Loss | undefined;
@@ -71,7 +80,7 @@ export abstract class HttpCarrier extends ClientCarrier {
       if (this.isOver) return;
       const record = parseLine(line, this.host.platform.base64);
       if (failure !== undefined) failure = explained(failure, record);
-      else if (record !== undefined) onRecord(record);
+      else if (record !== undefined) reader.take(record);
       else this.lose(lossOf(400, true, 'The server sent what is no record'));
     });
     const alarm = this.host.platform.clock.alarm(() =>
@@ -94,7 +103,7 @@ export abstract class HttpCarrier extends ClientCarrier {
           this.#underWay.delete(exchange);
           if (this.isOver) return;
           if (failure !== undefined) this.lose(failure);
-          else if (lines.isWhole) onEnd();
+          else if (lines.isWhole && reader.next > 0 && reader.missing <= 0) onEnd();
           else this.lose(networkLoss('The response was cut'));
         },
         fail: (reason) => this.lose(networkLoss(reason)),
@@ -107,22 +116,33 @@ export abstract class HttpCarrier extends ClientCarrier {
   }
 
   /** What the records of a response are for: the first is a header, and the others are numbered from it on. */
-  protected reader(onHeader: (header: ServerHeader) => void): (record: AnyRecord) => void {
-    let next = 0;
-    return (record) => {
-      this.heard();
-      if (next === 0) {
-        const header = readServerHeader(record);
-        if (header === undefined) {
-          this.lose(lossOf(400, true, 'The response does not begin with a header'));
-          return;
-        }
-        next = header.seq;
-        onHeader(header);
-      } else if (isNumbered(record)) this.host.onItem(this, next++, record);
-      else if (typeof record === 'number') this.onAcknowledgement(record);
-      else this.host.onControl(record);
+  protected reader(onHeader: (header: ServerHeader) => void): Reader {
+    const reader: Reader = {
+      next: 0,
+      missing: 0,
+      take: (record) => {
+        this.heard();
+        if (reader.next === 0) this.#begin(reader, record, onHeader);
+        else if (isNumbered(record)) {
+          reader.missing--;
+          this.host.onItem(this, reader.next++, record);
+        } else if (typeof record === 'number') this.onAcknowledgement(record);
+        else if (isCount(record['seq'])) reader.next = record['seq'];
+        else this.host.onControl(record);
+      },
     };
+    return reader;
+  }
+
+  #begin(reader: Reader, record: AnyRecord, onHeader: (header: ServerHeader) => void): void {
+    const header = readServerHeader(record);
+    if (header === undefined || header.gen !== this.generation) {
+      this.lose(lossOf(400, true, 'The response does not begin with a header of this generation'));
+      return;
+    }
+    reader.next = header.seq;
+    reader.missing = header.count ?? 0;
+    onHeader(header);
   }
 
   protected onAcknowledgement(number: number): void {

@@ -1,9 +1,9 @@
 import type { Abortable } from '../client-platform.js';
 import type { ServerHeader } from '../headers.js';
 import type { Alarm } from '../platform.js';
-import { parseLine, type AnyRecord } from '../records.js';
+import { parseLine } from '../records.js';
 import { lossOf, networkLoss, type CarrierHost } from './carrier.js';
-import { HttpCarrier } from './http.js';
+import { HttpCarrier, type Reader } from './http.js';
 
 /** How long a message may wait for its acknowledgement where nothing else goes by, milliseconds. */
 const ACKNOWLEDGE_WITHIN = 3_000;
@@ -40,12 +40,12 @@ export class StreamCarrier extends HttpCarrier {
     }
     let ticket: string | undefined;
     // What its answer acknowledges counts, but it does not carry yet.
-    const onRecord = this.reader((answer) => {
+    const reader = this.reader((answer) => {
       this.host.learn(answer);
       ticket = answer.ticket;
       if (ticket === undefined) this.lose(lossOf(400, true, 'The server gave no ticket'));
     });
-    this.post({ ...header, stream: 'events' }, heartbeat, onRecord, () => this.#openEvents(ticket!, ended));
+    this.post({ ...header, stream: 'events' }, heartbeat, reader, () => this.#openEvents(ticket!, ended));
   }
 
   protected work(): void {
@@ -54,8 +54,8 @@ export class StreamCarrier extends HttpCarrier {
     if (!outgoing.hasNext && !incoming.isDue && !this.#mustAnswer) return;
     this.#isUnderWay = true;
     this.#mustAnswer = false;
-    const onRecord = this.reader((answer) => this.host.learn(answer));
-    this.post(this.header(), this.host.heartbeat, onRecord, () => {
+    const reader = this.reader((answer) => this.host.learn(answer));
+    this.post(this.header(), this.host.heartbeat, reader, () => {
       this.#isUnderWay = false;
       this.work();
     });
@@ -75,13 +75,13 @@ export class StreamCarrier extends HttpCarrier {
   }
 
   #openEvents(ticket: string, onEnd: () => void): void {
-    const onRecord = this.#downstream();
+    const reader = this.#downstream();
     this.#events = this.host.platform.openEvents(
       ticket,
       (data) => {
         const record = parseLine(data, this.host.platform.base64);
         if (record === undefined) this.lose(lossOf(400, true, 'The server sent what is no record'));
-        else if (!this.isOver) onRecord(record);
+        else if (!this.isOver) reader.take(record);
       },
       onEnd,
     );
@@ -89,21 +89,26 @@ export class StreamCarrier extends HttpCarrier {
   }
 
   /** Takes what comes on the stream. */
-  #downstream(): (record: AnyRecord) => void {
-    const read = this.reader((header: ServerHeader) => {
+  #downstream(): Reader {
+    const reader = this.reader((header: ServerHeader) => {
       this.host.onHeader(this, header);
       if (!this.isOver) this.#silence.set(2 * this.host.heartbeat);
     });
-    return (record) => {
-      read(record);
-      const { incoming } = this.host;
-      if (this.isOver || incoming.owed === 0) return;
-      if (incoming.isDue) this.flush();
-      else if (!this.#isAcknowledging) {
-        this.#isAcknowledging = true;
-        this.#acknowledge.set(ACKNOWLEDGE_WITHIN);
-      }
+    const { take } = reader;
+    reader.take = (record) => {
+      take(record);
+      if (!this.isOver) this.#acknowledgeIfDue();
     };
+    return reader;
+  }
+
+  #acknowledgeIfDue(): void {
+    const { incoming } = this.host;
+    if (incoming.isDue) this.flush();
+    else if (incoming.owed > 0 && !this.#isAcknowledging) {
+      this.#isAcknowledging = true;
+      this.#acknowledge.set(ACKNOWLEDGE_WITHIN);
+    }
   }
 
   #answer(): void {

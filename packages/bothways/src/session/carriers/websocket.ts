@@ -3,6 +3,7 @@ import { readServerHeader } from '../headers.js';
 import type { Alarm } from '../platform.js';
 import {
   CLOSE_CODE_BASE,
+  isCount,
   isNumbered,
   parseSocketMessage,
   toSocketMessage,
@@ -81,6 +82,7 @@ export class SocketCarrier extends ClientCarrier {
     if (this.#next === 0) this.#begin(record);
     else if (isNumbered(record)) this.#takeItem(this.#next++, record);
     else if (typeof record === 'number') this.host.onAcknowledgement(record);
+    else if (isCount(record['seq'])) this.#next = record['seq'];
     else this.host.onControl(record);
   }
 

@@ -1,0 +1,231 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { CloseCode } from '../protocol/close.js';
+import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
+import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
+import type { Alarm, Clock } from '../session/platform.js';
+import {
+  SessionServer,
+  type Asker,
+  type SessionOpening,
+  type SessionPlatform,
+  type SessionSocket,
+} from '../session/server.js';
+import type { ServerSession, SessionOwner } from '../session/server-session.js';
+import type { OpenTransport, OpeningHandshake } from './acceptor.js';
+import { NodeConnection } from './connection.js';
+import { toError, type Handlers } from './handlers.js';
+import { sessionSettingsOf, type ServerSessionOptions } from './session-options.js';
+import type { ConnectionLimits, ConnectionOwner } from './served-connection.js';
+import { nodeBase64, randomId } from './session-platform.js';
+import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
+
+/** Who asks for a session. */
+export interface Visitor extends Asker {
+  readonly request: HandshakeRequest;
+}
+
+/** What becomes of an opening that was accepted. */
+export interface OpenSession {
+  begin(protocol: string, makeOwner: (session: ServerSession) => SessionOwner): void;
+}
+
+/** What the hub asks of the server it is part of. */
+export interface HubHost {
+  readonly limits: ConnectionLimits;
+  /** Decides as about a handshake. */
+  decide(request: HandshakeRequest, handshake: OpeningHandshake<OpenSession>): void;
+  failed(error: Error): void;
+}
+
+/** How many WebSockets may be open that have not said yet which session they are for. */
+const MAX_STRANGERS = 10_000;
+
+/** The sessions of a server, and the WebSockets that carry them. */
+export class SessionHub {
+  readonly sessions: SessionServer<Visitor>;
+  readonly #host: HubHost;
+  readonly #options: ServerSessionOptions;
+  readonly #handshakeTimeout: number;
+  readonly #carriers: CarrierOwner;
+  #strangers = 0;
+
+  constructor(options: ServerSessionOptions, handshakeTimeout: number, host: HubHost) {
+    this.#options = options;
+    this.#handshakeTimeout = handshakeTimeout;
+    this.#host = host;
+    const settings = sessionSettingsOf(options, host.limits);
+    this.sessions = new SessionServer(settings, new NodePlatform(), {
+      decide: (visitor, protocols, opening) => this.#decide(visitor, protocols, opening),
+    });
+    this.#carriers = new CarrierOwner(host.limits);
+  }
+
+  /** Whether no more WebSockets are taken at the moment. */
+  get isFull(): boolean {
+    return this.#strangers >= MAX_STRANGERS;
+  }
+
+  /** @throws what the option `user` throws. */
+  visitor(request: HandshakeRequest): Visitor {
+    const user = this.#options.user?.(request) ?? '';
+    return { request, binding: `${request.origin ?? ''}\n${user}` };
+  }
+
+  /** A WebSocket that was opened for a session. */
+  carry(transport: OpenTransport, visitor: Visitor): void {
+    const agreement = { request: visitor.request, protocol: '', extensions: '' };
+    const connection = new NodeConnection<Carried>(transport.socket, this.#carriers, agreement, undefined!);
+    const link = {
+      send: (message: string | Uint8Array) => connection.send(message),
+      close: (code: number, reason: string) => connection.close(code, reason),
+      pause: () => connection.pause(),
+      resume: () => connection.resume(),
+    };
+    const stranger = new Stranger(connection, () => this.#strangers--);
+    this.#strangers++;
+    if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
+    connection.state = { socket: this.sessions.socket(visitor, link), stranger };
+    connection.start(transport.greeting, transport.head, undefined);
+  }
+
+  #decide(visitor: Visitor, protocols: readonly string[], opening: SessionOpening): void {
+    const { maxSessions = 100_000 } = this.#options;
+    if (this.sessions.size >= maxSessions) {
+      opening.refuse(503, 'The server has as many sessions as it may: try again later.', 30);
+      return;
+    }
+    this.#host.decide(visitor.request.offering(protocols), new OpeningOfSession(opening));
+  }
+}
+
+/** What a WebSocket carries, and whether that is known. */
+interface Carried {
+  readonly socket: SessionSocket<Visitor>;
+  readonly stranger: Stranger;
+}
+
+/** A WebSocket that has not said yet which session it is for. */
+class Stranger extends Timed {
+  readonly #connection: NodeConnection<Carried>;
+  #onKnown: (() => void) | undefined;
+
+  constructor(connection: NodeConnection<Carried>, onKnown: () => void) {
+    super();
+    this.#connection = connection;
+    this.#onKnown = onKnown;
+  }
+
+  known(): void {
+    if (this.#onKnown === undefined) return;
+    clearDeadline(this);
+    this.#onKnown();
+    this.#onKnown = undefined;
+  }
+
+  onDeadline(): void {
+    this.#connection.close(CloseCode.POLICY_VIOLATION, 'The first message did not come in time');
+  }
+}
+
+/** Who keeps the WebSockets of sessions: they have no topics, and are no connections of the application's. */
+class CarrierOwner implements ConnectionOwner<Carried> {
+  readonly role = 'server';
+  readonly limits: ConnectionLimits;
+  readonly handlers: Handlers<Carried> = {
+    message: ({ state }, data) => {
+      state.stranger.known();
+      state.socket.receive(data);
+    },
+    drain: ({ state }) => state.socket.drain(),
+    close: ({ state }) => {
+      state.stranger.known();
+      state.socket.close();
+    },
+  };
+
+  constructor(limits: ConnectionLimits) {
+    // A text has one character before it (PROTOCOL.md section 3).
+    this.limits = { ...limits, idleTimeout: 0, maxMessageSize: limits.maxMessageSize + 1 };
+  }
+
+  subscribe(): void {}
+
+  unsubscribe(): void {}
+
+  remove(): void {}
+}
+
+/** The opening of a session as an opening handshake: the same rules decide about it. */
+class OpeningOfSession implements OpeningHandshake<OpenSession> {
+  readonly isGone = false;
+  readonly #opening: SessionOpening;
+
+  constructor(opening: SessionOpening) {
+    this.#opening = opening;
+  }
+
+  refuse({ status, reason, headers }: Refusal): void {
+    const retryAfter = Number((headers as Record<string, string>)['Retry-After'] ?? Number.NaN);
+    this.#opening.refuse(status, reason, Number.isNaN(retryAfter) ? undefined : retryAfter);
+  }
+
+  accept(_answer: HandshakeAcceptance): OpenSession {
+    return { begin: (protocol, makeOwner) => this.#opening.accept(protocol, makeOwner) };
+  }
+
+  drop(): void {}
+}
+
+/** What the sessions of a server need of Node. */
+class NodePlatform implements SessionPlatform {
+  readonly clock: Clock = {
+    now: () => performance.now(),
+    alarm: (onRing) => new WheelAlarm(onRing),
+    soon: (call) => process.nextTick(call),
+  };
+  readonly base64 = nodeBase64;
+  readonly randomId = randomId;
+  readonly #secret = randomBytes(32);
+
+  seconds(): number {
+    return Date.now() / 1000;
+  }
+
+  sign(text: string): string {
+    return createHmac('sha256', this.#secret).update(text).digest('base64url');
+  }
+
+  isEqual(one: string, other: string): boolean {
+    return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+  }
+}
+
+class WheelAlarm extends Timed implements Alarm {
+  readonly #onRing: () => void;
+
+  constructor(onRing: () => void) {
+    super();
+    this.#onRing = onRing;
+  }
+
+  set(milliseconds: number): void {
+    setDeadline(this, milliseconds);
+  }
+
+  clear(): void {
+    clearDeadline(this);
+  }
+
+  onDeadline(): void {
+    this.#onRing();
+  }
+}
+
+export function visitorOrError(hub: SessionHub, request: HandshakeRequest, host: HubHost): Visitor | undefined {
+  try {
+    return hub.visitor(request);
+  } catch (thrown) {
+    host.failed(toError(thrown));
+    return undefined;
+  }
+}
