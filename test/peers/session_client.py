@@ -36,7 +36,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 MEDIA_TYPE = 'application/vnd.bothways+ndjson'
 SUBPROTOCOL = 'bothways.session.1'
 WINDOW = 1_048_576  # what this client takes unacknowledged, bytes
-LONGEST_BODY = 262_144
+LONGEST_BODY, LONGEST_OPENING = 262_144, 524_288
 BACKOFF, MOST_BACKOFF, CUT_BACKOFF = 0.5, 30, 0.02  # seconds, as all times of this file
 POLLING = 0.05
 ACK_DELAY = 4  # §5: "within 5 seconds"
@@ -344,7 +344,7 @@ class Session:
             emit('closed', code=self.over['close'], reason=self.over.get('reason', ''))
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(FAREWELL):
-                    await carrier.farewell(not self.close_sent())
+                    await carrier.farewell()
             raise Closed from None
         finally:
             carrier.drop()
@@ -451,8 +451,8 @@ class WebSocketCarrier:
         with contextlib.suppress(ConnectionClosed):  # read() tells
             await self.socket.send(to_message(record))
 
-    async def farewell(self, acknowledge):
-        if acknowledge:
+    async def farewell(self):
+        if not self.session.close_sent():
             await self.send(self.session.acknowledge())
         await self.socket.close(1000)
 
@@ -479,19 +479,21 @@ class HttpCarrier:
         messages = self.may_send() and messages
         lines = [to_line(session.header(self.following, n=self.count, **members))]
         # §6.2; and a server of small messages may take less (§7, 413).
-        room = min(LONGEST_BODY, 2 * session.max_message + 65_536) - len(lines[0])
+        length, longest = len(lines[0]), min(LONGEST_BODY, 2 * session.max_message + 65_536)
+        alone = LONGEST_OPENING if session.token is None else 2**53
         while messages and session.may_send(self.following):
             line = to_line(session.kept[self.following])
-            room -= len(line)
-            if room < 0 and len(lines) > 1:
+            length += len(line)
+            if length > (longest if len(lines) > 1 else alone):
                 break  # the next request takes it
             session.take(self.following)
             self.following += 1
             lines.append(line)
-        headers = {'Content-Type': MEDIA_TYPE}
+        body = b''.join(lines)
+        fields = {'Content-Type': MEDIA_TYPE, 'Content-Length': len(body)}
         if session.token is not None:
-            headers['Authorization'] = f'Bearer {session.token}'
-        async with self.request('POST', session.url, headers, b''.join(lines), MEDIA_TYPE, patience) as answer:
+            fields['Authorization'] = f'Bearer {session.token}'
+        async with self.request('POST', session.url, fields, body, MEDIA_TYPE, patience) as answer:
             yield answer
 
     @contextlib.asynccontextmanager
@@ -500,7 +502,7 @@ class HttpCarrier:
         parts = urlsplit(url)
         secure = parts.scheme == 'https'
         target = (parts.path or '/') + ('?' + parts.query if parts.query else '')
-        fields = {'Host': parts.netloc, 'Connection': 'close', 'Content-Length': len(body), **fields}
+        fields = {'Host': parts.netloc, 'Connection': 'close', **fields}
         lines = [f'{method} {target} HTTP/1.1', *(f'{name}: {fields[name]}' for name in fields), '', '']
         writer = None
         try:
@@ -515,7 +517,7 @@ class HttpCarrier:
                     first, _, rest = head[2:].partition('\r\n')
                 headers = email.message_from_string(rest)
                 answer = body_of(reader, headers)
-                if not first.startswith('200 ') or headers.get_content_type() != media_type:
+                if first[:3] != '200' or headers.get_content_type() != media_type:
                     await self.refuse(first[:3], headers, answer)
             yield answer
         finally:
@@ -526,7 +528,7 @@ class HttpCarrier:
         """§7"""
         after = headers.get('retry-after', '')
         after = int(after) if after.isdecimal() else 0
-        if not re.fullmatch('[345]..', status) or headers.get_content_type() != MEDIA_TYPE:
+        if not re.fullmatch(r'[345]\d\d', status) or headers.get_content_type() != MEDIA_TYPE:
             raise Lost(f'{status}, of a proxy', after)
         record = from_line(b''.join([chunk async for chunk in body]))
         error = record.get('error', '') if isinstance(record, dict) else ''
@@ -546,8 +548,8 @@ class HttpCarrier:
             raise Lost('a response was cut')
         return header
 
-    async def farewell(self, acknowledge):
-        if acknowledge:
+    async def farewell(self):
+        if not self.session.close_sent():
             await self.exchange(messages=False)
 
     def drop(self):
@@ -606,8 +608,8 @@ class StreamCarrier(HttpCarrier):
                 await self.listen(lines_of(body))
         ticket = string((await self.exchange(stream='events')).get('ticket'))
         url = session.url + ('&' if urlsplit(session.url).query else '?') + 'ticket=' + quote(ticket, safe='')
-        accept = {'Accept': 'text/event-stream'}
-        async with self.request('GET', url, accept, b'', accept['Accept'], session.heartbeat) as body:
+        kind = 'text/event-stream'
+        async with self.request('GET', url, {'Accept': kind}, b'', kind, session.heartbeat) as body:
             await self.listen(event_data(body))
 
     async def listen(self, lines):

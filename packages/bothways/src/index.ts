@@ -10,10 +10,12 @@ export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from 
 export { reject, type Rejection } from './node/rejection.js';
 export type { CompressionOptions, ServerCompressionOptions } from './node/compression.js';
 export type { ConnectionOptions, ServeOptions } from './node/options.js';
+export type { ServerSessionOptions } from './node/session-options.js';
 export type { ConnectionFunction, Handlers } from './node/handlers.js';
 export type { Origins } from './protocol/origin.js';
 export {
   ReadyState,
+  type CarrierName,
   type CloseInfo,
   type Connection,
   type Data,

@@ -3,22 +3,26 @@ import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { Refusal, chooseProtocol, type HandshakeAcceptance } from '../protocol/handshake-server-response.js';
 import { createOriginCheck, type OriginCheck } from '../protocol/origin.js';
 import { parseWebSocketUrl } from '../protocol/url.js';
+import { SUBPROTOCOL } from '../session/records.js';
 import type { CompressionAnswer } from './compression.js';
 import type { Agreement } from './connection.js';
 import { isThenable, toError } from './handlers.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ServeOptions } from './options.js';
+import type { OpenSession } from './session-hub.js';
 import { Rejection } from './rejection.js';
 import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
 
 /** An opening handshake that waits for its answer, in whatever version of HTTP. It is answered once. */
-export interface OpeningHandshake {
+export interface OpeningHandshake<Opened = OpenTransport> {
   /** Whether the client has left, or got an answer from somebody else. */
   readonly isGone: boolean;
   refuse(refusal: Refusal): void;
-  accept(answer: HandshakeAcceptance): OpenTransport;
+  accept(answer: HandshakeAcceptance): Opened;
   /** Nobody is there to be answered, or somebody else has answered. */
   drop(): void;
 }
+
+type AnyOpening = OpeningHandshake<OpenTransport | OpenSession>;
 
 /** What carries the frames of a connection that was accepted. */
 export interface OpenTransport {
@@ -39,7 +43,12 @@ export interface Gate<State> {
   leave(address: string): void;
   /** What the extensions that a client offers come to. */
   agree(request: HandshakeRequest): CompressionAnswer | undefined;
-  open(transport: OpenTransport, agreement: Agreement, state: State): void;
+  open(opened: OpenTransport | OpenSession, agreement: Agreement, state: State): void;
+  /** Whether a WebSocket is to carry a session: which one is not known yet, so nobody else decides about it. */
+  isForSession(request: HandshakeRequest): boolean;
+  /** Why no WebSocket is taken for a session at the moment. */
+  refusesCarriers(): Refusal | undefined;
+  carry(transport: OpenTransport, request: HandshakeRequest): void;
   /** `accept` or `protocols` threw. */
   failed(error: Error): void;
 }
@@ -75,14 +84,23 @@ export class Acceptor<State> {
   /** @param request what was read of it: it may be a refusal already. */
   decide(request: HandshakeRequest | Refusal, handshake: OpeningHandshake): void {
     const refusal = request instanceof Refusal ? request : this.#refusalOf(request);
-    if (refusal !== undefined) {
-      handshake.refuse(refusal);
-      return;
-    }
-    const admitted = request as HandshakeRequest;
+    if (refusal !== undefined) handshake.refuse(refusal);
+    else if (this.#gate.isForSession(request as HandshakeRequest))
+      this.#carry(request as HandshakeRequest, handshake);
+    else this.admit(request as HandshakeRequest, handshake);
+  }
+
+  /** Decides about what may ask: a handshake, or the opening of a session. */
+  admit(admitted: HandshakeRequest, handshake: AnyOpening): void {
     const notAdmitted = this.#gate.admit(admitted.remoteAddress);
     if (notAdmitted === undefined) this.#ask(admitted, handshake);
     else handshake.refuse(notAdmitted);
+  }
+
+  #carry(request: HandshakeRequest, handshake: OpeningHandshake): void {
+    const refusal = this.#gate.closing ?? this.#gate.refusesCarriers();
+    if (refusal !== undefined) handshake.refuse(refusal);
+    else this.#gate.carry(handshake.accept({ key: request.key, protocol: SUBPROTOCOL }), request);
   }
 
   #refusalOf(request: HandshakeRequest): Refusal | undefined {
@@ -92,7 +110,7 @@ export class Acceptor<State> {
     return origin === undefined || this.#isWelcome(origin, request.host) ? undefined : FOREIGN_ORIGIN;
   }
 
-  #ask(request: HandshakeRequest, handshake: OpeningHandshake): void {
+  #ask(request: HandshakeRequest, handshake: AnyOpening): void {
     const { accept } = this.#options;
     if (accept === undefined) {
       this.#conclude(request, handshake, undefined as State);
@@ -113,7 +131,7 @@ export class Acceptor<State> {
   async #await(
     decision: PromiseLike<unknown>,
     request: HandshakeRequest,
-    handshake: OpeningHandshake,
+    handshake: AnyOpening,
   ): Promise<void> {
     const undecided = new Undecided((refusal) => {
       this.#undecided.delete(undecided);
@@ -138,7 +156,7 @@ export class Acceptor<State> {
     return this.#undecided.delete(undecided);
   }
 
-  #conclude(request: HandshakeRequest, handshake: OpeningHandshake, decision: State | Rejection): void {
+  #conclude(request: HandshakeRequest, handshake: AnyOpening, decision: State | Rejection): void {
     if (decision instanceof Rejection) {
       this.#refuse(request, handshake, decision);
       return;
@@ -178,12 +196,12 @@ export class Acceptor<State> {
   }
 
   /** Refuses a handshake that had a place. */
-  #refuse(request: HandshakeRequest, handshake: OpeningHandshake, refusal: Refusal): void {
+  #refuse(request: HandshakeRequest, handshake: AnyOpening, refusal: Refusal): void {
     this.#gate.leave(request.remoteAddress);
     handshake.refuse(refusal);
   }
 
-  #fail(thrown: unknown, request: HandshakeRequest, handshake: OpeningHandshake): void {
+  #fail(thrown: unknown, request: HandshakeRequest, handshake: AnyOpening): void {
     this.#refuse(request, handshake, BROKEN);
     this.#gate.failed(toError(thrown));
   }

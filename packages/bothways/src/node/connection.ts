@@ -46,6 +46,7 @@ export class NodeConnection<State = unknown>
 {
   state: State;
   readonly request: RequestInfo;
+  readonly carrier = 'websocket';
   readonly protocol: string;
   readonly extensions: string;
   /** @internal What was agreed on, for the owner. */

@@ -30,15 +30,22 @@ export class OwnServer {
 
   /**
    * @param handshakeTimeout how long a client may take to send its request, milliseconds; 0 for no limit.
+   * @param keepAliveTimeout how long a connection is kept for the next request, milliseconds.
    * @param onHandshake takes the handshakes that come in one piece; the others come as `'upgrade'`, from Node.
    */
-  constructor(tls: ServeOptions['tls'], http2: boolean, handshakeTimeout: number, onHandshake: OnHandshake) {
+  constructor(
+    tls: ServeOptions['tls'],
+    http2: boolean,
+    handshakeTimeout: number,
+    keepAliveTimeout: number,
+    onHandshake: OnHandshake,
+  ) {
     const options = {
       headersTimeout: handshakeTimeout,
       requestTimeout: handshakeTimeout,
       // How often Node looks for those who are too slow; its default of 30 s would make any timeout longer.
       connectionsCheckingInterval: Math.min(1_000, Math.max(100, handshakeTimeout / 4)),
-      keepAliveTimeout: 1_000,
+      keepAliveTimeout,
     };
     this.#tls = tls;
     const secure = { handshakeTimeout: handshakeTimeout || MAX_TIMEOUT, ...tls };
@@ -88,15 +95,19 @@ export class OwnServer {
     });
   }
 
-  /** Stops listening and drops who has not finished a request; resolves when the last connection is gone. */
+  /** Stops listening; resolves when the last connection is gone. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.http.close(() => resolve());
-      // Node's server for both versions has no method of its own for those who speak HTTP/1.1.
-      Server.prototype.closeAllConnections.call(this.http);
-      this.#lobby?.close();
-      this.#http2?.close();
     });
+  }
+
+  /** Drops who is no WebSocket. */
+  dropRequests(): void {
+    // Node's server for both versions has no method of its own for those who speak HTTP/1.1.
+    Server.prototype.closeAllConnections.call(this.http);
+    this.#lobby?.close();
+    this.#http2?.close();
   }
 
   /** Cuts whoever is still there. */

@@ -11,6 +11,7 @@ import type { CompressionOptions, ServerCompressionOptions } from './compression
 import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
 import type { ConnectionLimits } from './served-connection.js';
+import type { ServerSessionOptions } from './session-options.js';
 
 /** A server of Node's for HTTP/1.1, HTTP/2, or both. */
 export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;
@@ -81,6 +82,11 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   maxConnections?: number | undefined;
   /** How many of them from one IP address; more are refused with 429. No limit by default. */
   maxConnectionsPerAddress?: number | undefined;
+  /**
+   * Whether clients may open sessions, which outlive their connections, at the same path: `true`, or how they are kept.
+   * `false`.
+   */
+  sessions?: boolean | ServerSessionOptions | undefined;
 }
 
 /** What an option must be: a test, and how to say it. */
@@ -97,12 +103,12 @@ export const MILLISECONDS: Rule = [
   (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT,
   'a whole number of milliseconds from 0 to 2147483647',
 ];
-const COUNT: Rule = [
+export const COUNT: Rule = [
   (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
   'a positive whole number or Infinity',
 ];
 const BOOLEAN: Rule = [(value: unknown) => typeof value === 'boolean', 'true or false'];
-const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
+export const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 export const OBJECT: Rule = [isObject, 'an object'];
@@ -205,6 +211,7 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   broker: [isBroker, 'a broker, such as clusterBroker()'],
   maxConnections: COUNT,
   maxConnectionsPerAddress: COUNT,
+  sessions: [(value: unknown) => typeof value === 'boolean' || isObject(value), 'true, false, or an object'],
 };
 
 /**

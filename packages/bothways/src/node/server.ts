@@ -10,10 +10,10 @@ import { Refusal } from '../protocol/handshake-server-response.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { acceptUpgrade, readUpgrade } from './accept-http1.js';
 import { acceptConnect } from './accept-http2.js';
-import { Acceptor, type Gate, type OpenTransport } from './acceptor.js';
+import { Acceptor, type Gate, type OpenTransport, type OpeningHandshake } from './acceptor.js';
 import { ServerCompression, compressionSettingsOf, type CompressionAnswer } from './compression.js';
-import { NodeConnection, type Agreement, type ConnectionLimits, type ConnectionOwner } from './connection.js';
-import { report, type ConnectionFunction, type Handlers } from './handlers.js';
+import { NodeConnection, type Agreement } from './connection.js';
+import { report, toError, type ConnectionFunction, type Handlers } from './handlers.js';
 import { OwnServer } from './http-server.js';
 import {
   DEFAULT_HANDSHAKE_TIMEOUT,
@@ -31,6 +31,13 @@ import {
   type ServeOptions,
 } from './options.js';
 import { PublishedMessage } from './published-message.js';
+import { SUBPROTOCOL } from '../session/records.js';
+import { addRequestTaker, removeRequestTaker } from './request-router.js';
+import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
+import { SessionConnection } from './session-connection.js';
+import { SessionHttp, type AnyRequest, type AnyResponse } from './session-http.js';
+import { SessionHub, type HubHost, type OpenSession } from './session-hub.js';
+import { checkSessions } from './session-options.js';
 import { toBytes } from './to-bytes.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 
@@ -86,6 +93,14 @@ export interface Server<State = unknown> extends AsyncDisposable {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 
   /**
+   * Takes an HTTP request if it is one of a session at this server's path; it is needed only where neither `port` nor
+   * `server` was given.
+   *
+   * @returns false for any other request: answer that yourself.
+   */
+  handleRequest(request: AnyRequest, response: AnyResponse): boolean;
+
+  /**
    * Replaces the certificate of a server with a port of its own: connections that come from now on get the new one,
    * and those that are open go on. What is left out stays as it is.
    *
@@ -116,6 +131,9 @@ const CLOSE_RULES: Readonly<Record<keyof ServerCloseOptions, Rule>> = {
   stagger: MILLISECONDS,
 };
 
+/** How long a client of sessions may take between two requests on one TCP connection, milliseconds. */
+const KEEP_ALIVE = 30_000;
+
 const CLOSING = new Refusal(503, 'The server is closing: try again later.', { 'Retry-After': '5' });
 const FULL = new Refusal(503, 'The server has as many connections as it may: try again later.', {
   'Retry-After': '30',
@@ -124,7 +142,9 @@ const TOO_MANY_FROM_ADDRESS = new Refusal(429, 'There are too many connections f
   'Retry-After': '30',
 });
 
-class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget {
+class NodeServer<State>
+  implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget, HubHost
+{
   readonly role = 'server';
   readonly limits: ConnectionLimits;
   readonly handlers: Handlers<State>;
@@ -134,9 +154,11 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   readonly #http: AnyHttpServer | undefined;
   readonly #acceptor: Acceptor<State>;
   readonly #compression: ServerCompression | undefined;
-  readonly #connections = new Set<NodeConnection<State>>();
+  readonly #hub: SessionHub | undefined;
+  readonly #requests: SessionHttp | undefined;
+  readonly #connections = new Set<ServedConnection<State>>();
   readonly #addresses = new Map<string, number>();
-  readonly #topics = new Topics<NodeConnection<State>>();
+  readonly #topics = new Topics<ServedConnection<State>>();
   #broker: Broker | undefined;
   #pending = 0;
   #accepted = 0;
@@ -154,12 +176,22 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
     const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     if (port !== undefined) {
-      this.#own = new OwnServer(tls, http2, handshakeTimeout, (request, socket, head) =>
+      const keepAlive = options.sessions === undefined ? 1_000 : KEEP_ALIVE;
+      this.#own = new OwnServer(tls, http2, handshakeTimeout, keepAlive, (request, socket, head) =>
         acceptUpgrade(this.#acceptor, request, socket, head),
       );
     }
+    const { sessions = false } = options;
+    if (sessions !== false) {
+      this.#hub = new SessionHub(sessions === true ? {} : sessions, handshakeTimeout, this);
+      this.#requests = new SessionHttp(this.#hub, options.origins, handshakeTimeout, (thrown) =>
+        this.failed(toError(thrown)),
+      );
+    }
     this.#http = this.#own?.http ?? server;
-    if (this.#http !== undefined) addUpgradeTarget(this.#http, this);
+    if (this.#http === undefined) return;
+    addUpgradeTarget(this.#http, this);
+    if (this.#requests !== undefined) addRequestTaker(this.#http, this.handleRequest);
   }
 
   async listen(): Promise<void> {
@@ -210,6 +242,9 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     acceptUpgrade(this.#acceptor, readUpgrade(request, socket), socket, head);
   }
+
+  readonly handleRequest = (request: AnyRequest, response: AnyResponse): boolean =>
+    this.isForPath(request.url) && this.#requests?.handle(request, response) === true;
 
   handleConnect(stream: ServerHttp2Stream, rawHeaders: readonly string[]): void {
     acceptConnect(this.#acceptor, stream, rawHeaders);
@@ -262,9 +297,24 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     return this.#compression?.agree(request.extensions);
   }
 
-  open(transport: OpenTransport, agreement: Agreement, state: State): void {
+  open(opened: OpenTransport | OpenSession, agreement: Agreement, state: State): void {
     this.#pending--;
     this.#accepted++;
+    if ('begin' in opened) this.#openSession(opened, agreement, state);
+    else this.#openConnection(opened, agreement, state);
+  }
+
+  #openSession(opened: OpenSession, { request, protocol }: Agreement, state: State): void {
+    opened.begin(protocol, (session) => {
+      const connection = new SessionConnection(session, this, request, protocol, state);
+      this.#connections.add(connection);
+      session.owner = connection;
+      if (this.#run !== undefined || this.handlers.open !== undefined) this.#opened(connection);
+      return connection;
+    });
+  }
+
+  #openConnection(transport: OpenTransport, agreement: Agreement, state: State): void {
     if (agreement.compression !== undefined) this.#compression!.reserve(agreement.compression);
     const connection = new NodeConnection<State>(transport.socket, this, agreement, state);
     this.#connections.add(connection);
@@ -273,13 +323,36 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     connection.start(transport.greeting, transport.head, onOpen);
   }
 
+  isForSession(request: HandshakeRequest): boolean {
+    return this.#hub !== undefined && request.protocols.includes(SUBPROTOCOL);
+  }
+
+  refusesCarriers(): Refusal | undefined {
+    return this.#hub!.isFull ? FULL : undefined;
+  }
+
+  carry(transport: OpenTransport, request: HandshakeRequest): void {
+    try {
+      this.#hub!.carry(transport, this.#hub!.visitor(request));
+    } catch (thrown) {
+      transport.socket.destroy();
+      this.failed(toError(thrown));
+    }
+  }
+
+  // What the sessions ask (HubHost).
+
+  decide(request: HandshakeRequest, handshake: OpeningHandshake<OpenSession>): void {
+    this.#acceptor.admit(request, handshake);
+  }
+
   failed(error: Error): void {
     report(this.handlers, error, undefined);
   }
 
   // What a connection asks (ConnectionOwner).
 
-  subscribe(connection: NodeConnection<State>, topic: string): void {
+  subscribe(connection: ServedConnection<State>, topic: string): void {
     if (typeof topic !== 'string' || topic === '')
       throw new TypeError('A topic is a string that is not empty');
     if (!this.#connections.has(connection)) return;
@@ -287,11 +360,11 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     if (this.#topics.subscribe(topic, connection)) this.#broker?.subscribe(topic);
   }
 
-  unsubscribe(connection: NodeConnection<State>, topic: string): void {
+  unsubscribe(connection: ServedConnection<State>, topic: string): void {
     if (connection.topics?.delete(topic) === true) this.#unsubscribe(topic, connection);
   }
 
-  remove(connection: NodeConnection<State>): void {
+  remove(connection: ServedConnection<State>): void {
     this.#connections.delete(connection);
     if (connection.compression !== undefined) this.#compression!.release(connection.compression);
     this.#forgetAddress(connection.request.remoteAddress);
@@ -305,7 +378,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     return typeof address === 'object' && address !== null ? address : undefined;
   }
 
-  #unsubscribe(topic: string, connection: NodeConnection<State>): void {
+  #unsubscribe(topic: string, connection: ServedConnection<State>): void {
     if (this.#topics.unsubscribe(topic, connection)) this.#broker?.unsubscribe(topic);
   }
 
@@ -317,7 +390,7 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     }
   }
 
-  #opened(connection: NodeConnection<State>): void {
+  #opened(connection: ServedConnection<State>): void {
     const run = this.#run;
     if (run === undefined) {
       connection.run(() => this.handlers.open!(connection));
@@ -343,6 +416,8 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     const http = this.#http;
     let stopped: Promise<void> | undefined;
     if (this.#own !== undefined) stopped = this.#own.stop();
+    // Those of sessions have to learn that it is over.
+    if (this.#hub === undefined) this.#own?.dropRequests();
     const cut = setTimeout(
       () => {
         for (const connection of this.#connections) connection.terminate();
@@ -354,12 +429,16 @@ class NodeServer<State> implements Server<State>, ConnectionOwner<State>, Gate<S
     const told = this.#tellAll(code, reason, stagger);
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     clearInterval(told);
+    await this.#hub?.close();
+    this.#own?.dropRequests();
     await stopped;
     clearTimeout(cut);
     const broker = this.#broker;
     this.#broker = undefined;
     await broker?.close();
-    if (http !== undefined) removeUpgradeTarget(http, this);
+    if (http === undefined) return;
+    removeUpgradeTarget(http, this);
+    removeRequestTaker(http, this.handleRequest);
   }
 
   /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */
@@ -390,6 +469,7 @@ export async function serve<State = unknown>(
 ): Promise<Server<State>> {
   checkOptions(options, SERVE_RULES, 'serve()');
   checkCompression(options, SERVER_COMPRESSION_RULES);
+  checkSessions(options.sessions);
   if (options.port !== undefined && options.server !== undefined) {
     throw new TypeError("The options 'port' and 'server' exclude each other: give the one or the other");
   }

@@ -1,6 +1,7 @@
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import {
   ReadyState,
+  type CarrierName,
   type CloseInfo,
   type Data,
   type MessageSource,
@@ -10,7 +11,6 @@ import { ConnectionClosedError, LimitError } from '../protocol/errors.js';
 import { MAX_CONTROL_PAYLOAD } from '../protocol/frame.js';
 import { Inbox } from '../session/inbox.js';
 import type { Content } from '../session/records.js';
-import type { CarrierName } from '../session/server-carriers.js';
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import { IdleDeadline } from './deadlines.js';
 import { isThenable, report, toError } from './handlers.js';

@@ -13,9 +13,9 @@ import {
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import type { OpenTransport, OpeningHandshake } from './acceptor.js';
 import { NodeConnection } from './connection.js';
-import { toError, type Handlers } from './handlers.js';
+import type { Handlers } from './handlers.js';
 import { sessionSettingsOf, type ServerSessionOptions } from './session-options.js';
-import type { ConnectionLimits, ConnectionOwner } from './served-connection.js';
+import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
 import { nodeBase64, randomId } from './session-platform.js';
 import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
 
@@ -34,7 +34,6 @@ export interface HubHost {
   readonly limits: ConnectionLimits;
   /** Decides as about a handshake. */
   decide(request: HandshakeRequest, handshake: OpeningHandshake<OpenSession>): void;
-  failed(error: Error): void;
 }
 
 /** How many WebSockets may be open that have not said yet which session they are for. */
@@ -65,6 +64,11 @@ export class SessionHub {
     return this.#strangers >= MAX_STRANGERS;
   }
 
+  /** Resolves when the last WebSocket is gone: they have been told already. */
+  close(): Promise<void> {
+    return this.#carriers.empty();
+  }
+
   /** @throws what the option `user` throws. */
   visitor(request: HandshakeRequest): Visitor {
     const user = this.#options.user?.(request) ?? '';
@@ -85,6 +89,7 @@ export class SessionHub {
     this.#strangers++;
     if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
     connection.state = { socket: this.sessions.socket(visitor, link), stranger };
+    this.#carriers.add(connection);
     connection.start(transport.greeting, transport.head, undefined);
   }
 
@@ -130,6 +135,8 @@ class Stranger extends Timed {
 /** Who keeps the WebSockets of sessions: they have no topics, and are no connections of the application's. */
 class CarrierOwner implements ConnectionOwner<Carried> {
   readonly role = 'server';
+  readonly #carriers = new Set<ServedConnection<Carried>>();
+  #onEmpty: (() => void) | undefined;
   readonly limits: ConnectionLimits;
   readonly handlers: Handlers<Carried> = {
     message: ({ state }, data) => {
@@ -148,11 +155,25 @@ class CarrierOwner implements ConnectionOwner<Carried> {
     this.limits = { ...limits, idleTimeout: 0, maxMessageSize: limits.maxMessageSize + 1 };
   }
 
+  /** Resolves when there is none left; those that are there have `closeTimeout` to leave. */
+  empty(): Promise<void> {
+    for (const carrier of this.#carriers) carrier.close(CloseCode.GOING_AWAY);
+    if (this.#carriers.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onEmpty = resolve));
+  }
+
+  add(carrier: NodeConnection<Carried>): void {
+    this.#carriers.add(carrier);
+  }
+
+  remove(carrier: ServedConnection<Carried>): void {
+    this.#carriers.delete(carrier);
+    if (this.#carriers.size === 0) this.#onEmpty?.();
+  }
+
   subscribe(): void {}
 
   unsubscribe(): void {}
-
-  remove(): void {}
 }
 
 /** The opening of a session as an opening handshake: the same rules decide about it. */
@@ -218,14 +239,5 @@ class WheelAlarm extends Timed implements Alarm {
 
   onDeadline(): void {
     this.#onRing();
-  }
-}
-
-export function visitorOrError(hub: SessionHub, request: HandshakeRequest, host: HubHost): Visitor | undefined {
-  try {
-    return hub.visitor(request);
-  } catch (thrown) {
-    host.failed(toError(thrown));
-    return undefined;
   }
 }

@@ -10,6 +10,12 @@ export type Message<Bytes extends Uint8Array = Uint8Array> = string | Bytes;
 export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 
+/**
+ * What carries messages: a WebSocket; a response that goes on, read as lines or by an `EventSource`, with requests the
+ * other way; or a series of requests. All but the first carry sessions only.
+ */
+export type CarrierName = 'websocket' | 'streaming' | 'eventsource' | 'long-polling' | 'polling' | 'postback';
+
 /** How a connection ended. */
 export interface CloseInfo {
   /**
@@ -66,6 +72,8 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
   state: State;
   /** The opening handshake's request, as it came (server) or went (client). */
   readonly request: RequestInfo;
+  /** What carries it; of a session what carries it now, or did last. */
+  readonly carrier: CarrierName;
   /** The subprotocol that was agreed on, or `''`. */
   readonly protocol: string;
   /** The extensions that were agreed on, in the header field's form, or `''`. */

@@ -1,4 +1,4 @@
-import type { CarrierName } from './server-carriers.js';
+import type { CarrierName } from '../protocol/contract.js';
 
 /** A carrier that was lost this soon is of little use, milliseconds. */
 const SHORT_LIFE = 15_000;

@@ -10,7 +10,7 @@ import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
 import type { Alarm } from './platform.js';
 import { Closing, isCount, type Content, type Control, type Numbered } from './records.js';
-import type { CarrierName } from './server-carriers.js';
+import type { CarrierName } from '../protocol/contract.js';
 
 /** Where a session of a client is. */
 export type SessionState = 'connecting' | 'open' | 'reconnecting' | 'offline' | 'closing' | 'closed';

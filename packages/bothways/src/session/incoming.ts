@@ -20,6 +20,8 @@ export class Incoming {
   /** Those that came before their turn, or before the receiver was willing. */
   #held: Map<number, Numbered> | undefined;
   #heldWeight = 0;
+  /** The highest number of those. */
+  #highest = 0;
   #isHandingOn = false;
 
   constructor(window: number, receiver: Receiver) {
@@ -39,11 +41,11 @@ export class Incoming {
     let weight = this.#heldWeight;
     for (const [index, item] of items.entries()) {
       const number = seq + index;
-      if (number <= this.received || this.#held?.has(number) === true) continue;
-      if (weight >= this.#window) return false;
-      weight += weightOf(item);
+      if (number > this.received && this.#held?.has(number) !== true) weight += weightOf(item);
     }
-    return true;
+    // The last one was sent when the others did not fill the window.
+    const final = last > this.#highest ? items.at(-1) : this.#held?.get(this.#highest);
+    return weight - (final === undefined ? 0 : weightOf(final)) < this.#window;
   }
 
   put(seq: number, item: Numbered): void {
@@ -56,6 +58,7 @@ export class Incoming {
     if (!this.#held.has(seq)) {
       this.#held.set(seq, item);
       this.#heldWeight += weightOf(item);
+      this.#highest = Math.max(this.#highest, seq);
     }
     this.handOnHeld();
   }

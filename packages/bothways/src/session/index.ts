@@ -1,4 +1,4 @@
-export type { CarrierName } from './server-carriers.js';
+export type { CarrierName } from '../protocol/contract.js';
 export type { SessionEnd, SessionState } from './client.js';
 export type { SessionOptions } from './options.js';
 export type {

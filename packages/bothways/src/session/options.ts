@@ -1,5 +1,5 @@
 import type { ClientSettings } from './client.js';
-import type { CarrierName } from './server-carriers.js';
+import type { CarrierName } from '../protocol/contract.js';
 
 /** How a client keeps its session. Times are milliseconds, sizes bytes. */
 export interface SessionOptions {

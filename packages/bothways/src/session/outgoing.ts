@@ -40,6 +40,12 @@ export class Outgoing {
     return next !== undefined && (this.#underWay < this.window || next instanceof Closing);
   }
 
+  /** How long the next one to send is; 0 when there is none. */
+  get nextLength(): number {
+    const item = this.#items[this.#first + this.sent - this.acknowledged];
+    return item === undefined || item instanceof Closing ? 0 : item.length;
+  }
+
   push(item: Numbered): void {
     this.#items.push(item);
     this.waiting += weightOf(item);

@@ -56,6 +56,9 @@ export const ERRORS = {
 /** Of the code of a WebSocket's close for an error, which is this plus the status. */
 export const CLOSE_CODE_BASE = 4000;
 
+/** The longest body of a request that opens a session, bytes (section 6.2). */
+export const OPENING_BODY = 524_288;
+
 /** What a body may be longer than twice `maxMessage`, bytes. */
 export const BODY_SLACK = 65_536;
 

@@ -1,8 +1,6 @@
+import type { CarrierName } from '../protocol/contract.js';
 import type { ServerHeader } from './headers.js';
 import { toLine, toSocketMessage, type AnyRecord, type Base64, type Content } from './records.js';
-
-/** What carries a session at present. */
-export type CarrierName = 'websocket' | 'streaming' | 'eventsource' | 'long-polling' | 'polling' | 'postback';
 
 /** Why a carrier is let go: a newer one is there, the session has ended, or its client is not heard any more. */
 export type Parting = 'fenced' | 'closed' | 'lost' | 'malformed';

@@ -1,4 +1,4 @@
-import type { CloseInfo } from '../protocol/contract.js';
+import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import type { ClientHeader, ServerHeader } from './headers.js';
 import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
@@ -12,13 +12,7 @@ import {
   type Content,
   type Numbered,
 } from './records.js';
-import {
-  StreamCarrier,
-  type CarrierName,
-  type HttpExchange,
-  type Parting,
-  type PushCarrier,
-} from './server-carriers.js';
+import { StreamCarrier, type HttpExchange, type Parting, type PushCarrier } from './server-carriers.js';
 
 /** Whom a session tells what happens, at its server. */
 export interface SessionOwner {
@@ -67,8 +61,9 @@ export class ServerSession implements Receiver {
   readonly id: string;
   /** Whom the token is bound to. */
   readonly binding: string;
-  /** What its keeper notes about it: how it is found until the client has shown a token, and by an `EventSource`. */
-  openingKey: string | undefined;
+  /** What its keeper notes about it: how it is found while its client has no token, and by an `EventSource`. */
+  openingKey = '';
+  openingKeyUntil = 0;
   ticket: string | undefined;
   /** When it gets another token, seconds since 1970. */
   renewAt = 0;
@@ -76,7 +71,7 @@ export class ServerSession implements Receiver {
   greeting: Partial<ServerHeader> | undefined;
   generation = 0;
   /** What the carrier is, or was last. */
-  carrier: CarrierName = 'postback';
+  carrier: CarrierName;
   readonly #keeper: SessionKeeper;
   #owner: SessionOwner | undefined;
   readonly #outgoing: Outgoing;
@@ -106,9 +101,10 @@ export class ServerSession implements Receiver {
   #peerClosing: Closing | undefined;
   #end: CloseInfo | undefined;
 
-  constructor(id: string, binding: string, keeper: SessionKeeper) {
+  constructor(id: string, binding: string, carrier: CarrierName, keeper: SessionKeeper) {
     this.id = id;
     this.binding = binding;
+    this.carrier = carrier;
     this.#keeper = keeper;
     const { settings, clock } = keeper;
     this.#outgoing = new Outgoing(settings.window);
@@ -189,6 +185,8 @@ export class ServerSession implements Receiver {
     const number = header.n!;
     const isRepeated = number <= this.#lastRequest;
     this.#lastRequest = Math.max(number, this.#lastRequest);
+    // What was answered to the first may be lost.
+    if (isRepeated) this.#isGreeted = false;
     this.#silentBeats = 0;
     this.#isBusy = true;
     this.#take(header, items);
@@ -197,6 +195,7 @@ export class ServerSession implements Receiver {
     else if (header.stream === 'lines') this.#begin(this.streamOn(exchange, 'lines'));
     else if (header.stream === 'events') this.#promiseEvents(exchange);
     else this.#exchange(header, exchange, isNew, isRepeated);
+    this.flush();
     this.#concludeClose();
     return true;
   }
@@ -347,7 +346,6 @@ export class ServerSession implements Receiver {
     }
     if (isRepeated) {
       this.#outgoing.rewind();
-      this.#isGreeted = false;
     } else {
       if (this.#held !== undefined) this.#answerHeld();
       this.carrier = wait > 0 ? 'long-polling' : 'polling';
@@ -387,7 +385,10 @@ export class ServerSession implements Receiver {
       lines += toLine(item, this.#keeper.base64);
       count++;
     }
-    exchange.answer(200, this.#headerLine({ seq: this.#outgoing.sent + 1 - count, ...(count > 0 && { count }) }) + lines);
+    exchange.answer(
+      200,
+      this.#headerLine({ seq: this.#outgoing.sent + 1 - count, ...(count > 0 && { count }) }) + lines,
+    );
     if (this.#outgoing.waiting < before && !this.#isFlushing) this.#owner!.onSent();
   }
 
@@ -475,7 +476,7 @@ export class ServerSession implements Receiver {
     if (this.#held !== undefined) at = Math.min(at, this.#held.until);
     else if (this.#push === undefined) at = Math.min(at, this.#detachedAt + settings.resumeTimeout);
     else at = Math.min(at, this.#beatAt, this.#acknowledgeAt);
-    this.#alarm.set(Math.max(0, at - clock.now()));
+    this.#alarm.set(Math.max(0, Math.ceil(at - clock.now())));
   }
 
   #onAlarm(): void {

@@ -1,5 +1,5 @@
-import type { ClientHeader } from './headers.js';
-import { readClientHeader } from './headers.js';
+import type { CarrierName } from '../protocol/contract.js';
+import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Clock } from './platform.js';
 import {
   CLOSE_CODE_BASE,
@@ -60,6 +60,7 @@ export interface SessionServerSettings extends SessionSettings {
 /** One attempt to attach a carrier: a request, or a WebSocket whose first message has come. */
 interface Attempt {
   readonly header: ClientHeader;
+  readonly carrier: CarrierName;
   attach(session: ServerSession): void;
   refuse(error: keyof typeof ERRORS, message: string, status?: number, retryAfter?: number): void;
 }
@@ -77,9 +78,12 @@ interface Ticket {
 
 /** How often a token is renewed while it is good: one that is lost on the way may be followed by another. */
 const RENEWALS = 3;
-/** How many opening keys of sessions that have ended are remembered, and how long, milliseconds. */
+/**
+ * How long an opening key is good once the client has shown its token, and how long it is remembered when the session
+ * has ended, milliseconds; and how many are.
+ */
+const KEY_LIFETIME = 60_000;
 const ENDED_KEYS = 10_000;
-const ENDED_KEY_LIFETIME = 60_000;
 
 /** How long a ticket is good, milliseconds. */
 const TICKET_LIFETIME = 30_000;
@@ -93,9 +97,9 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   readonly #host: SessionHost<From>;
   readonly #node: string;
   readonly #sessions = new Map<string, ServerSession>();
-  /** By binding and opening key, until the client has shown its token. */
+  /** By binding and opening key. */
   readonly #opened = new Map<string, ServerSession>();
-  /** The opening keys of those that ended before their client had a token, and until when: oldest first. */
+  /** The opening keys of those that have ended, and until when they are remembered: oldest first. */
   readonly #ended = new Map<string, number>();
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
@@ -145,7 +149,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       else if (!session.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
       else if (!session.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
-    const attempt = { header, attach, refuse };
+    const attempt = { header, carrier: carrierOf(header), attach, refuse };
     if (session === undefined) this.#findByKey(from, attempt);
     else this.#attach(session, attempt);
   }
@@ -196,18 +200,17 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
   forget(session: ServerSession): void {
     this.#sessions.delete(session.id);
-    if (session.openingKey !== undefined) this.#rememberEnded(session.openingKey);
-    this.#forgetKey(session);
+    this.#opened.delete(session.openingKey);
+    this.#rememberEnded(session.openingKey);
     this.#forgetTicket(session);
   }
 
-  /** The client has shown the session's token: it needs its opening key no longer. */
+  /** The client has shown the session's token: its opening key opens nothing any more. */
   #attach(session: ServerSession, attempt: Attempt): void {
     if (session.hasEnded) {
       attempt.refuse('unknown-session', UNKNOWN);
       return;
     }
-    this.#forgetKey(session);
     session.greeting = undefined;
     attempt.attach(session);
   }
@@ -221,7 +224,10 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     const key = `${open}\n${from.binding}`;
     const session = this.#opened.get(key);
     if (session !== undefined) {
-      attempt.attach(session);
+      // Attempts that were made before the client had a token may come late.
+      const isShown = session.greeting === undefined && gen > session.generation;
+      if (isShown && this.clock.now() > session.openingKeyUntil) attempt.refuse('unknown-session', UNKNOWN);
+      else attempt.attach(session);
       return;
     }
     if ((this.#ended.get(key) ?? 0) > this.clock.now()) {
@@ -245,10 +251,16 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     return {
       accept: (protocol, begin) => {
         this.#undecided.delete(key);
-        const session = new ServerSession(this.#platform.randomId(), from.binding, this);
+        const session = new ServerSession(
+          this.#platform.randomId(),
+          from.binding,
+          undecided.attempt.carrier,
+          this,
+        );
         this.#sessions.set(session.id, session);
         this.#opened.set(key, session);
         session.openingKey = key;
+        session.openingKeyUntil = this.clock.now() + KEY_LIFETIME;
         const token = this.#tokenFor(session, this.#platform.seconds());
         session.greeting = { session: session.id, token, protocol };
         session.owner = begin(session);
@@ -275,13 +287,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       if (until > now && this.#ended.size < ENDED_KEYS) break;
       this.#ended.delete(oldest);
     }
-    this.#ended.set(key, now + ENDED_KEY_LIFETIME);
-  }
-
-  #forgetKey(session: ServerSession): void {
-    if (session.openingKey === undefined) return;
-    this.#opened.delete(session.openingKey);
-    session.openingKey = undefined;
+    this.#ended.set(key, now + KEY_LIFETIME);
   }
 
   #forgetTicket(session: ServerSession): void {
@@ -293,6 +299,11 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
 export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
 const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
+
+function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
+  if (stream !== undefined) return stream === 'lines' ? 'streaming' : 'eventsource';
+  return wait > 0 ? 'long-polling' : 'polling';
+}
 
 function lengthOf(item: Numbered): number {
   return item instanceof Closing ? 0 : item.length;
@@ -356,6 +367,7 @@ export class SessionSocket<From extends Asker> {
     this.#link.pause();
     this.#server.open(this.#from, header, {
       header,
+      carrier: 'websocket',
       attach: (session) => this.#attach(session, header),
       refuse: (error, _message, status = ERRORS[error]) => this.#link.close(CLOSE_CODE_BASE + status, error),
     });

@@ -14,7 +14,7 @@ import { EventBase, EventTargetBase, type PlatformEvent } from './globals.js';
 import { Inbox } from './inbox.js';
 import { settingsOf, type SessionOptions } from './options.js';
 import type { Content } from './records.js';
-import type { CarrierName } from './server-carriers.js';
+import type { CarrierName } from '../protocol/contract.js';
 
 type Listener<Type extends keyof SessionEventMap, Target> =
   ((this: Target, event: SessionEventMap[Type]) => unknown) | null;

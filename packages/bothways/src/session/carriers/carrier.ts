@@ -3,7 +3,7 @@ import type { ClientHeader, ServerHeader } from '../headers.js';
 import type { Incoming } from '../incoming.js';
 import type { Outgoing } from '../outgoing.js';
 import { ERRORS, type Control, type Numbered } from '../records.js';
-import type { CarrierName } from '../server-carriers.js';
+import type { CarrierName } from '../../protocol/contract.js';
 
 /** Why a carrier is lost. */
 export interface Loss {

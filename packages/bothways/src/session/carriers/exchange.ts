@@ -1,4 +1,4 @@
-import type { CarrierName } from '../server-carriers.js';
+import type { CarrierName } from '../../protocol/contract.js';
 import type { Alarm } from '../platform.js';
 import type { CarrierHost } from './carrier.js';
 import { HttpCarrier } from './http.js';

@@ -1,7 +1,15 @@
 import type { Abortable, RequestEvents } from '../client-platform.js';
 import { readServerHeader, type ClientHeader, type ServerHeader } from '../headers.js';
 import type { Alarm } from '../platform.js';
-import { isCount, isNumbered, parseLine, toLine, type AnyRecord, type Control } from '../records.js';
+import {
+  OPENING_BODY,
+  isCount,
+  isNumbered,
+  parseLine,
+  toLine,
+  type AnyRecord,
+  type Control,
+} from '../records.js';
 import { ClientCarrier, lossOf, networkLoss, type Loss } from './carrier.js';
 
 /** How much text of messages goes into one request, characters; a single message may be longer. */
@@ -69,12 +77,7 @@ export abstract class HttpCarrier extends ClientCarrier {
    * @param timeout how long it may take until something of the response is there, milliseconds.
    * @param onEnd is called when the response is whole.
    */
-  protected post(
-    header: ClientHeader,
-    timeout: number,
-    reader: Reader,
-    onEnd: () => void,
-  ): void {
+  protected post(header: ClientHeader, timeout: number, reader: Reader, onEnd: () => void): void {
     let failure: Loss | undefined;
     const lines = new Lines((line) => {
       if (this.isOver) return;
@@ -152,7 +155,11 @@ export abstract class HttpCarrier extends ClientCarrier {
   #send(header: ClientHeader, events: RequestEvents): Abortable {
     const { platform, token, outgoing } = this.host;
     let body = toLine(header as unknown as Control, platform.base64);
-    while (body.length < BODY) {
+    // A request that opens a session has to be smaller; a character may take six bytes as JSON.
+    const isOpening = token === undefined;
+    const most = isOpening ? OPENING_BODY / 4 : BODY;
+    const longest = isOpening ? OPENING_BODY / 8 : Infinity;
+    while (body.length < most && outgoing.nextLength <= longest) {
       const item = outgoing.next();
       if (item === undefined) break;
       body += toLine(item, platform.base64);

@@ -120,7 +120,7 @@ export class StreamCarrier extends HttpCarrier {
   #onSilence(): void {
     const elapsed = this.host.platform.clock.now() - this.lastHeard;
     const limit = 2 * this.host.heartbeat;
-    if (elapsed < limit) this.#silence.set(limit - elapsed);
+    if (elapsed < limit) this.#silence.set(Math.ceil(limit - elapsed));
     else this.lose(networkLoss(`Nothing was heard of the server for ${limit} ms`));
   }
 }

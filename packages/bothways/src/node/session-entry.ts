@@ -1,0 +1,3 @@
+export { Session, type NodeSessionOptions } from './session.js';
+export * from '../session/index.js';
+export * from '../protocol/errors.js';
