@@ -81,7 +81,10 @@ export class SessionHttp {
       return;
     }
     // Whoever has shown no token may not make the server keep much.
-    const limit = session === undefined ? OPENING_BODY : 2 * sessions.settings.maxMessage + BODY_SLACK;
+    const limit =
+      session === undefined
+        ? OPENING_BODY
+        : Math.max(OPENING_BODY, 2 * sessions.settings.maxMessage + BODY_SLACK);
     const body = new Body(request, limit, this.#bodyTimeout, (text, error) => {
       if (error !== undefined)
         answer.error(error, error === 'too-large' ? TOO_LARGE : 'The body is not UTF-8.');

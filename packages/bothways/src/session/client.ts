@@ -191,7 +191,7 @@ export class ClientSession implements CarrierHost, Receiver {
   /** The owner takes messages again. */
   resume(): void {
     this.incoming.handOnHeld();
-    if (this.incoming.isDue) this.#newest?.flush();
+    this.#newest?.flush();
   }
 
   // What incoming messages are told to (Receiver).
@@ -206,6 +206,10 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   // What the carriers ask and tell (CarrierHost).
+
+  isNewest(carrier: ClientCarrier): boolean {
+    return carrier === this.#newest;
+  }
 
   onReady(carrier: ClientCarrier): void {
     if (!this.#attempts.has(carrier)) return;
@@ -497,7 +501,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   #onPeerClosing({ code, reason }: Closing): void {
     const initiator = this.#closing === undefined ? 'remote' : 'local';
-    if (this.#closing === undefined) this.#current?.farewell();
+    if (this.#closing === undefined) (this.#newest ?? this.#current)?.farewell();
     this.#finish({ code, reason, wasClean: true, initiator });
   }
 

@@ -17,7 +17,7 @@ export interface ClientHeader extends Header {
   readonly token?: string;
   readonly window?: number;
   readonly heartbeat?: number;
-  readonly n?: number;
+  readonly pending?: boolean;
   readonly wait?: number;
   readonly stream?: 'lines' | 'events';
 }
@@ -30,7 +30,6 @@ export interface ServerHeader extends Header {
   readonly window?: number;
   readonly maxMessage?: number;
   readonly heartbeat?: number;
-  readonly count?: number;
   readonly ticket?: string;
 }
 
@@ -48,7 +47,7 @@ const CLIENT_MEMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
   token: (value) => typeof value === 'string',
   window: isWindow,
   heartbeat: (value) => isCount(value) && value > 0,
-  n: (value) => isCount(value) && value > 0,
+  pending: (value) => typeof value === 'boolean',
   wait: (value) => isCount(value),
   stream: (value) => value === 'lines' || value === 'events',
 };
@@ -60,7 +59,6 @@ const SERVER_MEMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
   window: isWindow,
   maxMessage: (value) => isCount(value) && value > 0,
   heartbeat: (value) => isCount(value) && value > 0,
-  count: (value) => isCount(value),
   ticket: (value) => typeof value === 'string',
 };
 

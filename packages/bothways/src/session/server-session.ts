@@ -78,13 +78,13 @@ export class ServerSession implements Receiver {
   readonly #incoming: Incoming;
   readonly #alarm: Alarm;
   #push: PushCarrier | undefined;
+  /** The carrier of this generation is a WebSocket, even if it is gone. */
+  #isSocket = false;
+  /** The next header answers a new generation. */
+  #mustGreet = false;
   /** The number that its client takes the next message on it for. */
   #pushNext = 1;
   #held: HeldExchange | undefined;
-  /** The highest number of a request in this generation. */
-  #lastRequest = 0;
-  /** This generation has been answered. */
-  #isGreeted = false;
   #heartbeat: number;
   /** Since when nothing carries it. */
   #detachedAt: number;
@@ -179,22 +179,19 @@ export class ServerSession implements Receiver {
    */
   exchange(header: ClientHeader, items: readonly Numbered[], exchange: HttpExchange): boolean {
     const isNew = header.gen > this.generation;
-    if (!isNew && (this.#push?.name === 'websocket' || this.#lastRequest === 0)) return false;
+    if (!isNew && this.#isSocket) return false;
     if (!isNew && header.stream !== undefined && this.#push !== undefined) return false;
     if (isNew) this.#attach(header);
-    const number = header.n!;
-    const isRepeated = number <= this.#lastRequest;
-    this.#lastRequest = Math.max(number, this.#lastRequest);
-    // What was answered to the first may be lost.
-    if (isRepeated) this.#isGreeted = false;
     this.#silentBeats = 0;
     this.#isBusy = true;
     this.#take(header, items);
     this.#isBusy = false;
+    // Only the first request of a generation has a window; what was answered to it may be lost.
+    this.#mustGreet ||= header.window !== undefined;
     if (this.#end !== undefined) exchange.answer(200, this.#headerLine({}));
     else if (header.stream === 'lines') this.#begin(this.streamOn(exchange, 'lines'));
     else if (header.stream === 'events') this.#promiseEvents(exchange);
-    else this.#exchange(header, exchange, isNew, isRepeated);
+    else this.#exchange(header, exchange, isNew);
     this.flush();
     this.#concludeClose();
     return true;
@@ -203,6 +200,8 @@ export class ServerSession implements Receiver {
   /** A push carrier of a new generation: a WebSocket whose first message is a header. */
   attach(header: ClientHeader, carrier: PushCarrier): void {
     this.#attach(header);
+    this.#isSocket = true;
+    this.#mustGreet = true;
     this.#isBusy = true;
     this.#take(header, []);
     this.#isBusy = false;
@@ -212,7 +211,6 @@ export class ServerSession implements Receiver {
   /** What the promised stream of events is carried by, if it is still the one of this generation. */
   attachEvents(generation: number, exchange: HttpExchange): boolean {
     if (generation !== this.generation || this.#push !== undefined || this.#end !== undefined) return false;
-    this.#outgoing.rewind();
     this.#begin(this.streamOn(exchange, 'events'));
     return true;
   }
@@ -295,14 +293,12 @@ export class ServerSession implements Receiver {
       held.exchange.onGone = undefined;
       held.exchange.answer(ERRORS.fenced, errorLine('fenced', FENCED));
     }
-    this.#lastRequest = 0;
-    this.#isGreeted = false;
+    this.#isSocket = false;
     this.#silentBeats = 0;
     this.#outgoing.window = header.window ?? DEFAULT_WINDOW;
     const wanted = Math.max(SHORTEST_HEARTBEAT, header.heartbeat ?? Infinity);
     this.#heartbeat = Math.min(settings.heartbeat, wanted);
     this.#outgoing.acknowledge(header.ack);
-    this.#outgoing.rewind();
     this.#beatAt = Infinity;
     this.#detached();
   }
@@ -317,6 +313,8 @@ export class ServerSession implements Receiver {
   #begin(carrier: PushCarrier): void {
     this.#push = carrier;
     this.carrier = carrier.name;
+    // What an older carrier was given, or a stream for a request that the network had repeated, may be lost.
+    this.#outgoing.rewind();
     this.#pushNext = this.#outgoing.sent + 1;
     carrier.put(this.#header({}));
     this.#acknowledgeAt = Infinity;
@@ -338,19 +336,18 @@ export class ServerSession implements Receiver {
     exchange.answer(200, this.#headerLine({ ticket: this.#keeper.ticketFor(this) }));
   }
 
-  #exchange(header: ClientHeader, exchange: HttpExchange, isNew: boolean, isRepeated: boolean): void {
+  #exchange(header: ClientHeader, exchange: HttpExchange, isNew: boolean): void {
     const { wait = 0 } = header;
     if (this.#push !== undefined) {
       exchange.answer(200, this.#headerLine({}));
       return;
     }
-    if (isRepeated) {
-      this.#outgoing.rewind();
-    } else {
-      if (this.#held !== undefined) this.#answerHeld();
-      this.carrier = wait > 0 ? 'long-polling' : 'polling';
-    }
-    const mustAnswer = isNew || isRepeated || this.#outgoing.hasNext || this.#incoming.isDue;
+    // What was sent in answers that its client has got and is not acknowledged went to somebody else: to a request that
+    // the network had repeated.
+    if (header.pending !== true) this.#outgoing.rewind();
+    if (this.#held !== undefined) this.#answerHeld();
+    this.carrier = wait > 0 ? 'long-polling' : 'polling';
+    const mustAnswer = isNew || this.#outgoing.hasNext || this.#incoming.isDue;
     if (mustAnswer || wait === 0 || !this.isOpen) {
       this.#answer(exchange);
       if (this.#held === undefined) this.#detached();
@@ -378,17 +375,12 @@ export class ServerSession implements Receiver {
 
   /** Answers with all that may be sent. */
   #answer(exchange: HttpExchange): void {
-    let lines = '';
-    let count = 0;
     const before = this.#outgoing.waiting;
+    let body = this.#headerLine({});
     for (let item = this.#outgoing.next(); item !== undefined; item = this.#outgoing.next()) {
-      lines += toLine(item, this.#keeper.base64);
-      count++;
+      body += toLine(item, this.#keeper.base64);
     }
-    exchange.answer(
-      200,
-      this.#headerLine({ seq: this.#outgoing.sent + 1 - count, ...(count > 0 && { count }) }) + lines,
-    );
+    exchange.answer(200, body);
     if (this.#outgoing.waiting < before && !this.#isFlushing) this.#owner!.onSent();
   }
 
@@ -407,8 +399,8 @@ export class ServerSession implements Receiver {
     };
     const token = this.greeting === undefined ? this.#keeper.renewedToken(this) : undefined;
     if (token !== undefined) Object.assign(header, { token });
-    if (this.#isGreeted) return header;
-    this.#isGreeted = true;
+    if (!this.#mustGreet) return header;
+    this.#mustGreet = false;
     return { ...header, ...this.greeting, window, maxMessage, heartbeat: this.#heartbeat };
   }
 

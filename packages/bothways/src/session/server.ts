@@ -136,8 +136,8 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     const items = records?.slice(1);
     const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
       exchange.answer(status, errorLine(error, message), retryAfter);
-    if (header?.n === undefined || items === undefined || !items.every((item) => isNumbered(item))) {
-      refuse('malformed', 'The body is not a header with "n" and messages behind it, as lines.');
+    if (header === undefined || items === undefined || !items.every((item) => isNumbered(item))) {
+      refuse('malformed', 'The body is not a header and messages behind it, as lines.');
       return;
     }
     if (items.some((item) => lengthOf(item) > this.settings.maxMessage)) {

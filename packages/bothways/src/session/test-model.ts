@@ -158,7 +158,8 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
   network.weather = FINE;
   client.isWilling = true;
   server.isWilling = true;
-  network.tell('online');
+  // What is not stuck needs no help.
+  if (!network.isOnline) network.tell('online');
   real.resume();
   session?.resume();
 
@@ -186,6 +187,9 @@ function closeBoth(
   time.passUntil(() => ends().every((end) => end !== undefined), CALM);
   const [clientEnd, serverEnd] = ends();
   if (clientEnd === undefined || serverEnd === undefined) return 'the close did not arrive';
+  // Whoever acknowledges a close does not learn whether that has arrived.
+  const isUnheard = serverEnd.code === 1006 && clientEnd.wasClean && clientEnd.code === 3002;
+  if (isUnheard) return undefined;
   if (!clientEnd.wasClean || !serverEnd.wasClean) return `the close was not clean: ${JSON.stringify(ends())}`;
   return clientEnd.code === serverEnd.code
     ? undefined
@@ -221,6 +225,7 @@ function stormOf(random: () => number): Weather {
     duplicate: some(0.5),
     cutPiece: some(0.2),
     stall: some(0.03),
+    full: some(0.2),
   };
 }
 

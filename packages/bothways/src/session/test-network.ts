@@ -26,9 +26,19 @@ export interface Weather {
   cutPiece: number;
   /** A piece on a WebSocket or a stream is the last one that comes, and nobody is told for long. */
   stall: number;
+  /** A WebSocket or a stream takes no more for a while. */
+  full: number;
 }
 
-export const FINE: Weather = { latency: 20, refuse: 0, cutAnswer: 0, duplicate: 0, cutPiece: 0, stall: 0 };
+export const FINE: Weather = {
+  latency: 20,
+  refuse: 0,
+  cutAnswer: 0,
+  duplicate: 0,
+  cutPiece: 0,
+  stall: 0,
+  full: 0,
+};
 
 export const testBase64: Base64 = {
   encode: (bytes) => Buffer.from(bytes).toString('base64'),
@@ -144,7 +154,9 @@ export class TestNetwork {
         piece(down, () => {
           if (!isGivenUp) events.message(message);
         });
-        return true;
+        if (!this.#isSo(this.weather.full)) return true;
+        this.#time.after(this.#delay(), () => socket.drain());
+        return false;
       },
       close: (code, reason) => {
         if (isOver) return;
@@ -302,7 +314,7 @@ class TestExchange implements HttpExchange, Abortable {
     });
   }
 
-  stream(_onDrain: () => void, _type: 'lines' | 'events'): TextStream {
+  stream(onDrain: () => void, _type: 'lines' | 'events'): TextStream {
     if (this.#isAnswered) throw new Error('A request is answered once');
     this.#isAnswered = true;
     this.#down.send(() => {
@@ -316,7 +328,9 @@ class TestExchange implements HttpExchange, Abortable {
           this.#down.stop();
           this.#time.after(STALL, () => this.#cut(''));
         } else this.#down.send(() => this.#text(text));
-        return true;
+        if (!this.#isSo(this.#weather.full)) return true;
+        this.#time.after(100, onDrain);
+        return false;
       },
       end: () =>
         this.#down.send(() => {

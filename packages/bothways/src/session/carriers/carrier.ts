@@ -31,6 +31,8 @@ export interface CarrierHost {
   readonly isClosing: boolean;
   /** How often a carrier of polling asks, milliseconds. */
   readonly pollInterval: number;
+  /** Whether it has the newest generation: it alone sends. */
+  isNewest(carrier: ClientCarrier): boolean;
   /** A carrier can begin to carry; its `attach` is called if it is wanted. */
   onReady(carrier: ClientCarrier): void;
   /** The header with which a carrier attaches: its generation is new from now on. */
@@ -68,6 +70,11 @@ export abstract class ClientCarrier {
   /** Nothing is to come of it any more. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Another one has a newer generation: what still comes on this one may be taken, but it sends nothing. */
+  protected get isOvertaken(): boolean {
+    return !this.host.isNewest(this);
   }
 
   /** Begins to connect. */

@@ -29,7 +29,7 @@ export class ExchangeCarrier extends HttpCarrier {
   }
 
   protected work(): void {
-    if (!this.isAttached) return;
+    if (!this.isAttached || this.isOvertaken) return;
     const hasSomething = this.host.outgoing.hasNext || this.host.incoming.isDue;
     const isIdle = this.underWay === 0;
     const wait = this.name === 'long-polling' ? this.host.heartbeat : 0;
@@ -48,6 +48,7 @@ export class ExchangeCarrier extends HttpCarrier {
   }
 
   #send(wait: number): void {
+    if (this.isOvertaken) return;
     const header = this.header();
     this.#post(wait > 0 ? { ...header, wait } : header, wait, this.host.heartbeat);
   }

@@ -21,8 +21,6 @@ const MAX_LINE = 1 << 28;
 export interface Reader {
   /** The number of the next message; 0 before the header. */
   next: number;
-  /** How many messages are to come. */
-  missing: number;
   take(record: AnyRecord): void;
 }
 
@@ -34,7 +32,6 @@ interface Exchange {
 
 /** What carriers over HTTP share: requests, and what their responses say (PROTOCOL.md section 6). */
 export abstract class HttpCarrier extends ClientCarrier {
-  #requests = 0;
   readonly #underWay = new Set<Exchange>();
   #isFlushing = false;
 
@@ -57,7 +54,7 @@ export abstract class HttpCarrier extends ClientCarrier {
   }
 
   farewell(): void {
-    this.#send({ ...this.header(), n: ++this.#requests }, IGNORE);
+    this.#send(this.header(), IGNORE);
   }
 
   /** Does what there is to do: sends, asks, waits. */
@@ -89,29 +86,26 @@ export abstract class HttpCarrier extends ClientCarrier {
     const alarm = this.host.platform.clock.alarm(() =>
       this.lose(networkLoss('The server did not answer in time')),
     );
-    const request = this.#send(
-      { ...header, n: ++this.#requests },
-      {
-        head: (status, isOurs, retryAfter) => {
-          if (status === 200 && isOurs) return;
-          failure = lossOf(status, isOurs, `The server answered with status ${status}`, retryAfter);
-          if (!isOurs) this.lose(failure);
-        },
-        text: (text) => {
-          alarm.clear();
-          if (!lines.add(text)) this.lose(lossOf(400, true, 'The server sent a line without an end'));
-        },
-        end: () => {
-          alarm.clear();
-          this.#underWay.delete(exchange);
-          if (this.isOver) return;
-          if (failure !== undefined) this.lose(failure);
-          else if (lines.isWhole && reader.next > 0 && reader.missing <= 0) onEnd();
-          else this.lose(networkLoss('The response was cut'));
-        },
-        fail: (reason) => this.lose(networkLoss(reason)),
+    const request = this.#send(this.#underWay.size === 0 ? header : { ...header, pending: true }, {
+      head: (status, isOurs, retryAfter) => {
+        if (status === 200 && isOurs) return;
+        failure = lossOf(status, isOurs, `The server answered with status ${status}`, retryAfter);
+        if (!isOurs) this.lose(failure);
       },
-    );
+      text: (text) => {
+        alarm.clear();
+        if (!lines.add(text)) this.lose(lossOf(400, true, 'The server sent a line without an end'));
+      },
+      end: () => {
+        alarm.clear();
+        this.#underWay.delete(exchange);
+        if (this.isOver) return;
+        if (failure !== undefined) this.lose(failure);
+        else if (lines.isWhole && reader.next > 0) onEnd();
+        else this.lose(networkLoss('The response was cut'));
+      },
+      fail: (reason) => this.lose(networkLoss(reason)),
+    });
     const exchange: Exchange = { request, alarm };
     this.#underWay.add(exchange);
     alarm.set(timeout);
@@ -122,14 +116,11 @@ export abstract class HttpCarrier extends ClientCarrier {
   protected reader(onHeader: (header: ServerHeader) => void): Reader {
     const reader: Reader = {
       next: 0,
-      missing: 0,
       take: (record) => {
         this.heard();
         if (reader.next === 0) this.#begin(reader, record, onHeader);
-        else if (isNumbered(record)) {
-          reader.missing--;
-          this.host.onItem(this, reader.next++, record);
-        } else if (typeof record === 'number') this.onAcknowledgement(record);
+        else if (isNumbered(record)) this.host.onItem(this, reader.next++, record);
+        else if (typeof record === 'number') this.onAcknowledgement(record);
         else if (isCount(record['seq'])) reader.next = record['seq'];
         else this.host.onControl(record);
       },
@@ -144,7 +135,6 @@ export abstract class HttpCarrier extends ClientCarrier {
       return;
     }
     reader.next = header.seq;
-    reader.missing = header.count ?? 0;
     onHeader(header);
   }
 

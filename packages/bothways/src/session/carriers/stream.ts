@@ -49,7 +49,8 @@ export class StreamCarrier extends HttpCarrier {
   }
 
   protected work(): void {
-    if (!this.isAttached || this.#isUnderWay) return;
+    if (!this.isAttached || this.isOvertaken || this.#isUnderWay) return;
+    this.#acknowledgeIfDue();
     const { outgoing, incoming } = this.host;
     if (!outgoing.hasNext && !incoming.isDue && !this.#mustAnswer) return;
     this.#isUnderWay = true;
@@ -104,7 +105,7 @@ export class StreamCarrier extends HttpCarrier {
 
   #acknowledgeIfDue(): void {
     const { incoming } = this.host;
-    if (incoming.isDue) this.flush();
+    if (incoming.isDue) this.#answer();
     else if (incoming.owed > 0 && !this.#isAcknowledging) {
       this.#isAcknowledging = true;
       this.#acknowledge.set(ACKNOWLEDGE_WITHIN);

@@ -49,11 +49,13 @@ export class SocketCarrier extends ClientCarrier {
   }
 
   flush(): void {
+    if (this.isOvertaken) return;
     const { outgoing } = this.host;
     for (let item = outgoing.next(); item !== undefined; item = outgoing.next()) {
       this.#put(item);
       this.used();
     }
+    this.#acknowledgeIfDue();
   }
 
   farewell(): void {
@@ -88,7 +90,10 @@ export class SocketCarrier extends ClientCarrier {
 
   #takeItem(number: number, item: Numbered): void {
     this.host.onItem(this, number, item);
-    if (this.isOver) return;
+    if (!this.isOver) this.#acknowledgeIfDue();
+  }
+
+  #acknowledgeIfDue(): void {
     const { incoming } = this.host;
     if (incoming.isDue) this.#sayAcknowledgement();
     else if (incoming.owed > 0 && !this.#isAcknowledging) {
