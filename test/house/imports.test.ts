@@ -15,7 +15,7 @@ const FOLDERS: Readonly<Record<string, { readonly folders: readonly string[]; re
   cluster: { folders: ['protocol', 'pubsub', 'node'], node: true },
   browser: { folders: ['protocol', 'session'], node: false },
   brokers: { folders: ['pubsub', 'session'], node: false },
-  testing: { folders: ['protocol', 'session', 'pubsub'], node: false },
+  testing: { folders: ['protocol', 'session', 'pubsub'], node: true },
 };
 
 /** The paths of the sources below a folder, without tests and what only tests use. */

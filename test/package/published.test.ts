@@ -59,7 +59,7 @@ test('the packages contain what is needed to run and to debug, and nothing else'
   expect(files).toContain('package/src/protocol/connection.ts');
   expect(files).toContain('package/README.md');
   expect(files).toContain('package/LICENSE');
-  expect(files.filter((file) => /test|tsconfig|tsbuildinfo/.test(file))).toEqual([]);
+  expect(files.filter((file) => /\.test\.|\/test-|tsconfig|tsbuildinfo/.test(file))).toEqual([]);
 });
 
 const CONVERSATION = `

@@ -21,13 +21,13 @@ export function browserPlatform(url: URL, withCredentials: boolean): ClientPlatf
     openSocket: (events) => openSocket(url, events),
     request: (request, events) => post(url, request, withCredentials, events),
     openEvents: (ticket, onEvent, onEnd) => openEvents(url, ticket, withCredentials, onEvent, onEnd),
-    get isOnline(): boolean {
-      return globalThis.navigator?.onLine !== false;
-    },
+    isOnline: () => globalThis.navigator?.onLine ?? true,
     watchNetwork,
     // A page may be forbidden to keep anything.
     recall: () => attempt(() => localStorage.getItem(memory)) ?? undefined,
-    remember: (carrier) => void attempt(() => localStorage.setItem(memory, carrier)),
+    remember(carrier) {
+      attempt(() => localStorage.setItem(memory, carrier));
+    },
   };
 }
 

@@ -110,7 +110,8 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     }
     if (!this.#session.isOpen) throw this.#closedError;
     const isText = typeof pieces[0] === 'string';
-    this.send(isText ? pieces.join('') : Buffer.concat(pieces.map((piece) => toBytes(piece))));
+    const text = isText ? (pieces as string[]).join('') : undefined;
+    this.send(text ?? Buffer.concat(pieces.map((piece) => toBytes(piece))));
     await this.ready;
   }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { isUtf8 } from 'node:buffer';
-import type { Socket } from 'node:net';
 import { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { createOriginCheck, type OriginCheck, type Origins } from '../protocol/origin.js';
 import { BODY_SLACK, ERRORS, MEDIA_TYPE, OPENING_BODY } from '../session/records.js';
@@ -121,8 +120,8 @@ function toHandshake(request: AnyRequest): HandshakeRequest {
   const { headers, method = '', httpVersion, url = '', rawHeaders } = request;
   const authority = headers[':authority'];
   const host = typeof authority === 'string' ? authority : (headers.host ?? '');
-  const remoteAddress = (request.socket as Socket | undefined)?.remoteAddress ?? '';
-  const origin = headers['origin'] as string | undefined;
+  const { remoteAddress = '' } = request.socket;
+  const { origin } = headers;
   const head = { method, httpVersion, url, rawHeaders: withoutPseudoFields(rawHeaders), remoteAddress };
   return new HandshakeRequest(head, { url, host, origin, protocols: [] });
 }

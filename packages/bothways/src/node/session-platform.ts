@@ -46,7 +46,6 @@ export class SessionClientPlatform implements ClientPlatform {
   readonly base64 = nodeBase64;
   readonly random = Math.random;
   readonly randomKey = randomId;
-  readonly isOnline = true;
   readonly #url: WebSocketUrl;
   readonly #options: ConnectOptions;
   readonly #agent: Agent;
@@ -55,6 +54,11 @@ export class SessionClientPlatform implements ClientPlatform {
     this.#url = url;
     this.#options = options;
     this.#agent = new ReachingAgent(url, options);
+  }
+
+  /** Nobody tells a program whether there is a network. */
+  isOnline(): boolean {
+    return true;
   }
 
   openSocket(events: SocketEvents): ClientSocket {

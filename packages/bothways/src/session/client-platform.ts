@@ -64,7 +64,7 @@ export interface ClientPlatform {
    * @param onEnd is called once, when it has ended or could not be opened.
    */
   openEvents(ticket: string, onEvent: (data: string) => void, onEnd: () => void): Abortable;
-  readonly isOnline: boolean;
+  isOnline(): boolean;
   /** @returns a function that stops it. */
   watchNetwork(events: NetworkEvents): () => void;
   /** Which carrier worked for this endpoint before, across page loads. */

@@ -28,7 +28,7 @@ export interface SessionEnd {
 /** Whom the client tells what happens. */
 export interface ClientOwner {
   /** Whether it takes messages now; when it does again it calls `resume`. */
-  readonly isWilling: boolean;
+  isWilling(): boolean;
   onOpen(): void;
   /**
    * It carries again after a loss.
@@ -145,7 +145,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   /** Begins to connect. */
   start(): void {
-    if (!this.platform.isOnline) this.#onOffline();
+    if (!this.platform.isOnline()) this.#onOffline();
     else this.#startRound();
   }
 
@@ -197,7 +197,7 @@ export class ClientSession implements CarrierHost, Receiver {
   // What incoming messages are told to (Receiver).
 
   get isWilling(): boolean {
-    return this.#owner.isWilling || this.#closing !== undefined;
+    return this.#owner.isWilling() || this.#closing !== undefined;
   }
 
   take(item: Numbered): void {
@@ -462,7 +462,7 @@ export class ClientSession implements CarrierHost, Receiver {
     this.#fallback.clear();
     this.#attachTimeout.clear();
     this.#upgrade.clear();
-    if (!this.platform.isOnline) {
+    if (!this.platform.isOnline()) {
       this.#onOffline();
       return;
     }

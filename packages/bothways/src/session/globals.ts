@@ -24,6 +24,7 @@ interface Timers {
   queueMicrotask(call: () => void): void;
 }
 
+// eslint-disable-next-line no-shadow-restricted-names -- it is that one, and has no type without the DOM or Node
 declare const globalThis: Timers;
 
 /** The platform's clock and timers; looked up when they are used, so that what stands for them in tests is found. */

@@ -64,12 +64,12 @@ const SERVER_MEMBERS: Readonly<Record<string, (value: unknown) => boolean>> = {
 
 /** @returns `undefined` when it is no header of a client. */
 export function readClientHeader(record: AnyRecord | undefined): ClientHeader | undefined {
-  return readHeader(record, CLIENT_MEMBERS) as ClientHeader | undefined;
+  return readHeader(record, CLIENT_MEMBERS);
 }
 
 /** @returns `undefined` when it is no header of a server. */
 export function readServerHeader(record: AnyRecord | undefined): ServerHeader | undefined {
-  return readHeader(record, SERVER_MEMBERS) as ServerHeader | undefined;
+  return readHeader(record, SERVER_MEMBERS);
 }
 
 function readHeader(

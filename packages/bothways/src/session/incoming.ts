@@ -66,8 +66,9 @@ export class Incoming {
   /** Hands on what waited, as far as it is in order and the receiver is willing. */
   handOnHeld(): void {
     const held = this.#held;
-    while (held !== undefined && this.#canHandOn) {
-      const item = held.get(this.received + 1);
+    if (held === undefined) return;
+    for (;;) {
+      const item = this.#canHandOn ? held.get(this.received + 1) : undefined;
       if (item === undefined) return;
       held.delete(this.received + 1);
       this.#heldWeight -= weightOf(item);

@@ -65,7 +65,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'an older carrier is fenced',
     file: 'server.ts',
-    line: "if (header.gen < session.generation) refuse('fenced', FENCED);",
+    line: "if (header.gen < found.generation) refuse('fenced', FENCED);",
     broken: 'if (false) return;',
   },
   {

@@ -144,10 +144,10 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       refuse('too-large', TOO_LARGE);
       return;
     }
-    const attach = (session: ServerSession): void => {
-      if (header.gen < session.generation) refuse('fenced', FENCED);
-      else if (!session.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
-      else if (!session.exchange(header, items, exchange)) refuse('fenced', FENCED);
+    const attach = (found: ServerSession): void => {
+      if (header.gen < found.generation) refuse('fenced', FENCED);
+      else if (!found.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
+      else if (!found.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
     const attempt = { header, carrier: carrierOf(header), attach, refuse };
     if (session === undefined) this.#findByKey(from, attempt);

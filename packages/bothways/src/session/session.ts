@@ -227,11 +227,8 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
   }
 
   #owner(): ClientOwner {
-    const session = this;
     return {
-      get isWilling(): boolean {
-        return session.#inbox === undefined || session.#inbox.bytes < session.#highWaterMark;
-      },
+      isWilling: () => this.#inbox === undefined || this.#inbox.bytes < this.#highWaterMark,
       onOpen: () => this.dispatchEvent(new EventBase('open')),
       onResume: (resumed, lost) => {
         this.#resumed = resumed;

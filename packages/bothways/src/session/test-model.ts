@@ -111,9 +111,7 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
     trace === undefined ? platform : traced(platform, note),
     { ...CLIENT_SETTINGS, carriers: carriersOf(random), pollInterval: 100 + random() * 2_000 },
     {
-      get isWilling() {
-        return client.isWilling;
-      },
+      isWilling: () => client.isWilling,
       onOpen: () => note('open'),
       onResume: (resumed) => {
         note(`resumed ${resumed}`);
@@ -238,12 +236,15 @@ function pick<Item>(items: readonly Item[], random: () => number): Item {
   return items[Math.floor(random() * items.length)]!;
 }
 
+function short(text: Content): string {
+  return textOf(text).slice(0, 300).replaceAll('\n', ' ');
+}
+
 /** Shows what goes over the network. */
 function traced(
   platform: ReturnType<TestNetwork['platform']>,
   note: (line: string) => void,
 ): ReturnType<TestNetwork['platform']> {
-  const short = (text: Content): string => textOf(text).slice(0, 300).replaceAll('\n', ' ');
   let count = 0;
   return Object.create(platform, {
     request: {

@@ -86,7 +86,6 @@ export class TestNetwork {
   /** What a client sees of it. */
   platform(binding = 'http://example.com\n'): ClientPlatform {
     const asker = { binding };
-    const network = this;
     return {
       clock: this.#time,
       base64: testBase64,
@@ -95,9 +94,7 @@ export class TestNetwork {
       openSocket: (events) => this.#openSocket(asker, events),
       request: (request, events) => this.#request(asker, request, events),
       openEvents: (ticket, onEvent, onEnd) => this.#openEvents(asker, ticket, onEvent, onEnd),
-      get isOnline(): boolean {
-        return network.isOnline;
-      },
+      isOnline: () => this.isOnline,
       watchNetwork: (events) => {
         this.#watchers.add(events);
         return () => this.#watchers.delete(events);

@@ -18,8 +18,8 @@ export interface TokenContent {
 /** How much of the code a token has: 128 bits in base64url. */
 const CODE_LENGTH = 22;
 const TOKEN = /^([\w-]{1,64})\.([\w-]{1,64})\.([0-9a-z]{1,9})\.([\w-]{22})$/;
-/** Signed in place of what is no token, so that it takes the same time. */
-const NO_CONTENT: TokenContent = { session: '-'.repeat(22), node: '--------', expiry: 0 };
+/** Looked at in place of what is no token, so that it takes the same time. */
+const NO_TOKEN = ['', '-'.repeat(22), '--------', '0000000', '-'.repeat(CODE_LENGTH)];
 
 /**
  * @param binding whom the token is of: the origin and the user of the page that opened the session. With another
@@ -38,16 +38,9 @@ export function readToken(
   signer: Signer,
 ): TokenContent | undefined {
   const match = TOKEN.exec(token);
-  const [, session, node, expiry, code] = match ?? [
-    token,
-    NO_CONTENT.session,
-    NO_CONTENT.node,
-    '0',
-    '-'.repeat(CODE_LENGTH),
-  ];
-  const text = `${session!}.${node!}.${expiry!}`;
-  const isRight = signer.isEqual(code!, codeOf(text, binding, signer));
-  const content = { session: session!, node: node!, expiry: Number.parseInt(expiry!, 36) };
+  const [, session = '', node = '', expiry = '', code = ''] = match ?? NO_TOKEN;
+  const isRight = signer.isEqual(code, codeOf(`${session}.${node}.${expiry}`, binding, signer));
+  const content = { session, node, expiry: Number.parseInt(expiry, 36) };
   return isRight && match !== null && content.expiry > seconds ? content : undefined;
 }
 

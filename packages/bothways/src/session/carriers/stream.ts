@@ -95,7 +95,7 @@ export class StreamCarrier extends HttpCarrier {
       this.host.onHeader(this, header);
       if (!this.isOver) this.#silence.set(2 * this.host.heartbeat);
     });
-    const { take } = reader;
+    const take = reader.take.bind(reader);
     reader.take = (record) => {
       take(record);
       if (!this.isOver) this.#acknowledgeIfDue();
