@@ -112,6 +112,18 @@ test('those in two processes hear each other', async () => {
   expect(await receive(bob)).toBe('Hello');
 });
 
+test.each([[], ['long-polling'], ['streaming']])(
+  'a session is told what it said, by %j',
+  async (...carriers) => {
+    const server = start('session-server.ts');
+    const client = start('session-client.ts', await urlOf(server), 'through anything', ...carriers);
+    await client.ended();
+    expect(client.exitStatus).toBe(0);
+    expect(client.lines).toEqual(['through anything']);
+    expect(client.errorLines.slice(0, 1)).toEqual([`open ${carriers[0] ?? 'websocket'}`]);
+  },
+);
+
 test('the server that heeds backpressure holds little of 64 MiB', async () => {
   const server = start('backpressure.ts');
   const socket = await open(await urlOf(server));

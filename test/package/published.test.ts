@@ -93,6 +93,8 @@ test.each([
     import { connect, reject, serve, WebSocket, type Connection } from 'bothways';
     import { clusterBroker, startWorkers, type Broker } from 'bothways/cluster';
     import { isCloseCodeOnWire } from 'bothways/protocol';
+    import { Session } from 'bothways/session';
+    import { startFaultProxy } from 'bothways/testing';
 
     const server = await serve(
       { port: 0, accept: (request) => (request.url === '/no' ? reject(403) : { user: request.url }) },
@@ -112,6 +114,10 @@ test.each([
     const broker: Broker = clusterBroker({ name: 'news' });
     await serve({ port: 0, broker }, {});
     console.log((await startWorkers({ count: 'auto' })).count);
+    const session = new Session('http://127.0.0.1:1/', { carriers: ['long-polling'] });
+    session.addEventListener('resume', ({ resumed, unacknowledged }) => console.log(resumed, unacknowledged.length));
+    session.onclose = (event) => console.log(event.code, session.state, session.carrier);
+    console.log((await startFaultProxy({ target: 1 })).port);
     // @ts-expect-error a message is a string or bytes
     socket.send(1);
     // @ts-expect-error there is no such option

@@ -31,12 +31,8 @@ export class Session extends AnySession {
     this.url = target.href.replace(/^ws/, 'http');
   }
 
-  /** As an `EventTarget`'s, but what a listener throws becomes a warning of the process, and does not end it. */
-  override addEventListener(type: string, listener: unknown, options?: unknown): void {
-    super.addEventListener(type, guardListener(listener), options);
-  }
-
-  override removeEventListener(type: string, listener: unknown, options?: unknown): void {
-    super.removeEventListener(type, guardListener(listener), options);
+  /** What a listener throws becomes a warning of the process, and does not end it. */
+  protected override guard(listener: unknown): unknown {
+    return guardListener(listener);
   }
 }

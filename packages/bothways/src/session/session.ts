@@ -165,7 +165,7 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
   ): void;
   override addEventListener(type: string, listener: unknown, options?: unknown): void;
   override addEventListener(type: string, listener: unknown, options?: unknown): void {
-    super.addEventListener(type, listener, options);
+    super.addEventListener(type, this.guard(listener), options);
   }
 
   override removeEventListener<Type extends keyof SessionEventMap>(
@@ -175,7 +175,12 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
   ): void;
   override removeEventListener(type: string, listener: unknown, options?: unknown): void;
   override removeEventListener(type: string, listener: unknown, options?: unknown): void {
-    super.removeEventListener(type, listener, options);
+    super.removeEventListener(type, this.guard(listener), options);
+  }
+
+  /** What stands for a listener where an exception of it would do harm. */
+  protected guard(listener: unknown): unknown {
+    return listener;
   }
 
   get onopen(): Listener<'open', this> {
