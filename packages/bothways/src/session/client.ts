@@ -221,6 +221,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   attach(carrier: ClientCarrier): ClientHeader {
     carrier.generation = ++this.#generation;
+    carrier.sentBefore = this.outgoing.everSent;
     this.#newest = carrier;
     this.outgoing.rewind();
     this.incoming.owed = 0;
@@ -279,13 +280,14 @@ export class ClientSession implements CarrierHost, Receiver {
   onLost(carrier: ClientCarrier, loss: Loss): void {
     if (this.state === 'closed') return;
     this.#attempts.delete(carrier);
-    if (this.#newest === carrier) this.#newest = undefined;
+    const wasNewest = this.#newest === carrier;
+    if (wasNewest) this.#newest = undefined;
     if (loss.kind === 'fatal') {
       this.#give(carrier, loss);
       return;
     }
-    if (loss.kind === 'unknown' && carrier.generation > 0) {
-      this.#onUnknown(loss);
+    if (loss.kind === 'unknown' && wasNewest) {
+      this.#onUnknown(carrier, loss);
       return;
     }
     if (carrier === this.#current) this.#onCurrentLost(carrier, loss);
@@ -394,18 +396,17 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   #onCurrentLost(carrier: ClientCarrier, loss: Loss): void {
+    this.#current = undefined;
+    // Another one is taking over: the server lets go of this one, if it is that.
+    if (this.#attempts.size > 0 && this.#newest !== undefined) return;
     const now = this.platform.clock.now();
     const lifetime = now - carrier.attachedAt;
-    this.#current = undefined;
     this.#owner.onCarrier();
     if (loss.kind !== 'fenced') {
       this.#choice.lost(carrier.name, lifetime, now);
       this.#adaptTo(now - carrier.lastUsed);
     }
     if (lifetime >= STABLE) this.#failures = 0;
-    this.#wasLost = true;
-    // Another one may be taking over.
-    if (this.#attempts.size > 0 && this.#newest !== undefined) return;
     this.#reconnect(loss);
   }
 
@@ -419,7 +420,10 @@ export class ClientSession implements CarrierHost, Receiver {
     }
     const current = this.#current;
     if (current === undefined) {
-      if (this.#attempts.size === 0) this.#reconnect(loss);
+      if (this.#attempts.size > 0) return;
+      // It was to take over from one that is gone.
+      this.#owner.onCarrier();
+      this.#reconnect(loss);
       return;
     }
     this.#choice.upgradeFailed();
@@ -456,6 +460,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   /** Tries again, after a while. */
   #reconnect(loss: Loss): void {
+    this.#wasLost = true;
     for (const attempt of this.#attempts) attempt.abandon();
     this.#attempts.clear();
     this.#isInRound = false;
@@ -473,7 +478,7 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   /** The server does not know the session any more. */
-  #onUnknown(loss: Loss): void {
+  #onUnknown(carrier: ClientCarrier, loss: Loss): void {
     if (this.#closing !== undefined) {
       const { code, reason } = this.#closing;
       this.#finish({ code, reason, wasClean: true, initiator: 'local' });
@@ -484,18 +489,20 @@ export class ClientSession implements CarrierHost, Receiver {
       this.#current = undefined;
       this.#owner.onCarrier();
     }
-    this.#uncertain.push(...(this.outgoing.uncertain as Content[]));
-    const unsent = this.outgoing.discardUnsent();
+    // Of what this carrier sent nothing was taken, but what was sent before it may have been.
+    const { before, after } = this.outgoing.splitAt(
+      carrier.isAttached ? this.outgoing.everSent : carrier.sentBefore,
+    );
+    this.#uncertain.push(...(before as Content[]));
     const { window } = this.#settings;
     this.outgoing = new Outgoing(SMALLEST_WINDOW);
-    for (const item of unsent) this.outgoing.push(item);
+    for (const item of after) this.outgoing.push(item);
     this.incoming = new Incoming(window, this);
     this.#openingKey = this.platform.randomKey();
     this.token = undefined;
     this.#generation = 0;
     this.#newest = undefined;
     this.#isNewEpoch = true;
-    this.#wasLost = true;
     this.#reconnect(loss);
   }
 

@@ -92,14 +92,21 @@ export class Outgoing {
     this.sent = this.acknowledged;
   }
 
+  /** The number of the last message that was ever sent. */
+  get everSent(): number {
+    return this.#everSent;
+  }
+
   /** Lets go of what was never sent; its numbers are used again. */
   discardUnsent(): Numbered[] {
     this.waiting = 0;
     return this.#items.splice(this.#first + this.#everSent - this.acknowledged) as Numbered[];
   }
 
-  /** What was sent and is not acknowledged. */
-  get uncertain(): Numbered[] {
-    return this.#items.slice(this.#first, this.#first + this.#everSent - this.acknowledged) as Numbered[];
+  /** What is not acknowledged: up to a number, and behind it. */
+  splitAt(number: number): { before: Numbered[]; after: Numbered[] } {
+    const items = this.#items.slice(this.#first) as Numbered[];
+    const count = Math.max(0, number - this.acknowledged);
+    return { before: items.slice(0, count), after: items.slice(count) };
   }
 }

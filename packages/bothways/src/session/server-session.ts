@@ -124,6 +124,11 @@ export class ServerSession implements Receiver {
     return this.#outgoing.waiting;
   }
 
+  /** How many messages are kept because they are not acknowledged. */
+  get kept(): number {
+    return this.#outgoing.length;
+  }
+
   get isOpen(): boolean {
     return this.#closing === undefined && this.#peerClosing === undefined && this.#end === undefined;
   }

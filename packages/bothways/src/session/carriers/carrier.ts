@@ -53,6 +53,8 @@ export abstract class ClientCarrier {
   abstract readonly name: CarrierName;
   /** The generation it has attached with; 0 before. */
   generation = 0;
+  /** The last message that was ever sent when it attached. */
+  sentBefore = 0;
   /** The server has answered to that. */
   isAttached = false;
   /** When anything was heard, and when anything was heard or sent last. */
