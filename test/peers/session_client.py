@@ -391,7 +391,7 @@ class Incoming:
             self.following += 1
             session.receive(self.following - 1, record)
         elif 'seq' in record:
-            self.following = number(record['seq'], 1)
+            self.following = number(record['seq'], self.following + 1)
         else:
             session.take_token(record)
 
@@ -465,7 +465,6 @@ class HttpCarrier:
     def __init__(self, session):
         self.session = session
         self.following = session.acked + 1  # the number of the next message on this carrier
-        self.count = 0
 
     def may_send(self):
         self.following = max(self.following, self.session.acked + 1)
@@ -475,16 +474,14 @@ class HttpCarrier:
     async def post(self, patience, messages=True, **members):
         """Sends a request with a header, and what there is to send; yields the body of the response."""
         session = self.session
-        self.count += 1
         messages = self.may_send() and messages
-        lines = [to_line(session.header(self.following, n=self.count, **members))]
-        # §6.2; and a server of small messages may take less (§7, 413).
-        length, longest = len(lines[0]), min(LONGEST_BODY, 2 * session.max_message + 65_536)
+        lines = [to_line(session.header(self.following, **members))]
+        length = len(lines[0])
         alone = LONGEST_OPENING if session.token is None else 2**53
         while messages and session.may_send(self.following):
             line = to_line(session.kept[self.following])
             length += len(line)
-            if length > (longest if len(lines) > 1 else alone):
+            if length > (LONGEST_BODY if len(lines) > 1 else alone):
                 break  # the next request takes it
             session.take(self.following)
             self.following += 1
@@ -543,10 +540,9 @@ class HttpCarrier:
         async with asyncio.timeout(patience), self.post(patience, **members) as body:
             async for line in lines_of(body):
                 incoming.take(from_line(line))
-        header = incoming.header
-        if header is None or incoming.following < header['seq'] + number(header.get('count', 0)):
-            raise Lost('a response was cut')
-        return header
+        if incoming.header is None:
+            raise Lost('an empty response')
+        return incoming.header
 
     async def farewell(self):
         if not self.session.close_sent():
@@ -578,7 +574,8 @@ class ExchangeCarrier(HttpCarrier):
                 if due or wanted and len(under_way) < 2:
                     session.poll = False
                     last = loop.time()
-                    task = asyncio.ensure_future(self.exchange(wait))
+                    pending = {'pending': True} if under_way else {}
+                    task = asyncio.ensure_future(self.exchange(wait, **pending))
                     task.add_done_callback(lambda _: session.changed.set())
                     under_way.add(task)
                     await asyncio.sleep(0)  # the task takes what is to be sent

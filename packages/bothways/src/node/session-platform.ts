@@ -48,7 +48,7 @@ export class SessionClientPlatform implements ClientPlatform {
   readonly randomKey = randomId;
   readonly #url: WebSocketUrl;
   readonly #options: ConnectOptions;
-  readonly #agent: Agent;
+  readonly #agent: ReachingAgent;
 
   constructor(url: WebSocketUrl, options: ConnectOptions) {
     this.#url = url;
@@ -129,7 +129,7 @@ export class SessionClientPlatform implements ClientPlatform {
   }
 
   watchNetwork(): () => void {
-    return () => this.#agent.destroy();
+    return () => this.#agent.retire();
   }
 
   recall(): string | undefined {
@@ -161,6 +161,9 @@ export class SessionClientPlatform implements ClientPlatform {
   }
 }
 
+/** How long the last requests of a session may take, milliseconds. */
+const FAREWELL = 5_000;
+
 /** Makes the connections of requests in the same way as those of WebSockets: by TLS, a proxy or a Unix socket. */
 class ReachingAgent extends Agent {
   readonly #url: WebSocketUrl;
@@ -170,6 +173,15 @@ class ReachingAgent extends Agent {
     super({ keepAlive: true });
     this.#url = url;
     this.#options = options;
+  }
+
+  /** No more requests come: what is under way, such as the last acknowledgement, still gets its answer. */
+  retire(): void {
+    this.keepSocketAlive = () => false;
+    for (const sockets of Object.values(this.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+    setTimeout(() => this.destroy(), FAREWELL).unref();
   }
 
   override createConnection(

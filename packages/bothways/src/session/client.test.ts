@@ -78,7 +78,7 @@ class Stage {
   /** Lets time pass until it is so. @returns how long that took, milliseconds. */
   until(isSo: () => boolean, atMost = HOUR): number {
     const start = this.time.now();
-    expect(this.time.passUntil(isSo, atMost)).toBe(true);
+    if (!this.time.passUntil(isSo, atMost)) throw new Error(`It is not so after ${atMost} ms`);
     return this.time.now() - start;
   }
 }
@@ -195,7 +195,8 @@ describe('A client that has lost its carrier', () => {
     stage.client.send('two');
     stage.sessions[0]!.send('from the server');
     stage.until(() => stage.received.length === 3);
-    expect(stage.received.toSorted()).toEqual(['from the server', 'one', 'two']);
+    expect(new Set(stage.received)).toEqual(new Set(['from the server', 'one', 'two']));
+    expect(stage.received.length).toBe(3);
     expect(stage.resumes).toEqual([{ resumed: true, lost: [] }]);
   });
 

@@ -3,6 +3,8 @@
  * records; as lines of JSON over HTTP, and as the messages of a WebSocket.
  */
 
+import { MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
+
 /** What a message is: a text, or bytes. */
 export type Content = string | Uint8Array;
 
@@ -128,7 +130,20 @@ const NO_BASE64: Base64 = { encode: () => '', decode: () => undefined };
 function toRecord(control: Control): Closing | Control | undefined {
   if (!Object.hasOwn(control, 'close')) return control;
   const { close, reason = '' } = control;
-  return isCount(close, 4999) && typeof reason === 'string' ? new Closing(close, reason) : undefined;
+  const isAllowed =
+    isCount(close) && isCloseCodeOnWire(close) && typeof reason === 'string' && isCloseReason(reason);
+  return isAllowed ? new Closing(close, reason) : undefined;
+}
+
+/** Whether it has at most 123 bytes of UTF-8 (RFC 6455 section 5.5.1). */
+export function isCloseReason(text: string): boolean {
+  if (text.length > MAX_CLOSE_REASON) return false;
+  let length = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return length <= MAX_CLOSE_REASON;
 }
 
 function toWellFormed(text: string): string {

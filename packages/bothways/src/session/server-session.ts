@@ -300,7 +300,7 @@ export class ServerSession implements Receiver {
     }
     this.#isSocket = false;
     this.#silentBeats = 0;
-    this.#outgoing.window = header.window ?? DEFAULT_WINDOW;
+    this.#outgoing.window = header.window!;
     const wanted = Math.max(SHORTEST_HEARTBEAT, header.heartbeat ?? Infinity);
     this.#heartbeat = Math.min(settings.heartbeat, wanted);
     this.#outgoing.acknowledge(header.ack);
@@ -527,9 +527,6 @@ export class ServerSession implements Receiver {
     this.#owner?.onEnd(info);
   }
 }
-
-/** What a client's window is when it does not say so. */
-const DEFAULT_WINDOW = 1_048_576;
 
 export const FENCED = 'Another carrier has this or a higher generation.';
 export const UNKNOWN = 'There is no session with this token: open a new one.';

@@ -5,6 +5,7 @@ import {
   CLOSE_CODE_BASE,
   ERRORS,
   Closing,
+  isCount,
   isNumbered,
   parseLines,
   parseSocketMessage,
@@ -133,7 +134,8 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   request(from: From, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
     const records = parseLines(body, this.base64);
     const header = readClientHeader(records?.[0]);
-    const items = records?.slice(1);
+    // A control record that nobody knows is ignored.
+    const items = records?.slice(1).filter((record) => typeof record !== 'object' || isNumbered(record));
     const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
       exchange.answer(status, errorLine(error, message), retryAfter);
     if (header === undefined || items === undefined || !items.every((item) => isNumbered(item))) {
@@ -146,6 +148,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     }
     const attach = (found: ServerSession): void => {
       if (header.gen < found.generation) refuse('fenced', FENCED);
+      else if (isWindowMissing(header, found)) refuse('malformed', NO_WINDOW);
       else if (!found.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
       else if (!found.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
@@ -216,7 +219,11 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   }
 
   #findByKey(from: From, attempt: Attempt): void {
-    const { open, protocols = [], gen } = attempt.header;
+    const { open, protocols = [], gen, window } = attempt.header;
+    if (window === undefined) {
+      attempt.refuse('malformed', NO_WINDOW);
+      return;
+    }
     if (open === undefined) {
       attempt.refuse('malformed', 'Neither a token nor "open" is there: which session is meant?');
       return;
@@ -298,7 +305,12 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 }
 
 export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
+const NO_WINDOW = 'The first header of a generation has no "window".';
 const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
+
+function isWindowMissing({ gen, window }: ClientHeader, session: ServerSession): boolean {
+  return gen > session.generation && window === undefined;
+}
 
 function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
   if (stream !== undefined) return stream === 'lines' ? 'streaming' : 'eventsource';
@@ -379,6 +391,10 @@ export class SessionSocket<From extends Asker> {
       this.#refuse('fenced', FENCED);
       return;
     }
+    if (isWindowMissing(header, session)) {
+      this.#refuse('malformed', NO_WINDOW);
+      return;
+    }
     if (!session.isPossible(header, [])) {
       this.#refuse('malformed', IMPOSSIBLE);
       return;
@@ -399,8 +415,18 @@ export class SessionSocket<From extends Asker> {
     }
     const isPossible = isNumbered(record)
       ? session.receive(this.#next++, record)
-      : typeof record !== 'number' || session.acknowledge(record);
+      : typeof record === 'number'
+        ? session.acknowledge(record)
+        : this.#skipTo(record['seq']);
     if (!isPossible) this.#refuse('malformed', IMPOSSIBLE);
+  }
+
+  /** What is between was acknowledged meanwhile. @returns false when it goes back. */
+  #skipTo(seq: unknown): boolean {
+    if (!isCount(seq)) return true;
+    if (seq < this.#next) return false;
+    this.#next = seq;
+    return true;
   }
 
   #refuse(error: keyof typeof ERRORS, _message: string): void {

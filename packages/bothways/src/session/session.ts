@@ -13,7 +13,7 @@ import {
 import { EventBase, EventTargetBase, type PlatformEvent } from './globals.js';
 import { Inbox } from './inbox.js';
 import { settingsOf, type SessionOptions } from './options.js';
-import type { Content } from './records.js';
+import { isCloseReason, type Content } from './records.js';
 import type { CarrierName } from '../protocol/contract.js';
 
 type Listener<Type extends keyof SessionEventMap, Target> =
@@ -133,7 +133,7 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
    */
   close(code = 1000, reason = ''): void {
     if (!isCloseCodeOnWire(code)) throw new RangeError(`The close code ${code} cannot be sent`);
-    if (reason.length * 3 > MAX_CLOSE_REASON && utf8Length(reason) > MAX_CLOSE_REASON) {
+    if (!isCloseReason(reason)) {
       throw new RangeError(`A close reason has at most ${MAX_CLOSE_REASON} bytes`);
     }
     this.#client.close(code, reason);
@@ -280,13 +280,4 @@ function toContent(data: Data): Content {
   }
   if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0));
   throw new TypeError('A message is a string or bytes (a Uint8Array, an ArrayBuffer or a view of one)');
-}
-
-function utf8Length(text: string): number {
-  let length = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return length;
 }
