@@ -176,7 +176,7 @@ class NodeServer<State>
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
     const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     if (port !== undefined) {
-      const keepAlive = options.sessions === undefined ? 1_000 : KEEP_ALIVE;
+      const keepAlive = (options.sessions ?? false) === false ? 1_000 : KEEP_ALIVE;
       this.#own = new OwnServer(tls, http2, handshakeTimeout, keepAlive, (request, socket, head) =>
         acceptUpgrade(this.#acceptor, request, socket, head),
       );
@@ -415,9 +415,11 @@ class NodeServer<State>
     const { code = CloseCode.GOING_AWAY, reason = '', timeout = 10_000, stagger = 0 } = options;
     const http = this.#http;
     let stopped: Promise<void> | undefined;
-    if (this.#own !== undefined) stopped = this.#own.stop();
-    // Those of sessions have to learn that it is over.
-    if (this.#hub === undefined) this.#own?.dropRequests();
+    // The clients of sessions have to learn that it is over, for which they may have to connect once more.
+    if (this.#hub === undefined) {
+      stopped = this.#own?.stop();
+      this.#own?.dropRequests();
+    }
     const cut = setTimeout(
       () => {
         for (const connection of this.#connections) connection.terminate();
@@ -430,6 +432,7 @@ class NodeServer<State>
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     clearInterval(told);
     await this.#hub?.close();
+    stopped ??= this.#own?.stop();
     this.#own?.dropRequests();
     await stopped;
     clearTimeout(cut);
