@@ -94,7 +94,7 @@ async function open(options: object) {
 const CLEAN = { code: 1000, wasClean: true };
 
 describe('a page in Chromium', () => {
-  const byDefault: CarrierName[] = ['websocket', 'streaming', 'long-polling', 'polling'];
+  const byDefault: CarrierName[] = ['websocket', 'streaming', 'eventsource', 'long-polling', 'polling'];
 
   test.each<CarrierName>([...byDefault, 'postback'])(
     'carries texts and bytes both ways by %s alone',

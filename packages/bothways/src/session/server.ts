@@ -162,7 +162,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     const found = this.#tickets.get(ticket);
     if (found === undefined) return false;
     const { session, generation, until } = found;
-    if (session.binding !== from.binding) return false;
+    if (!isOfPage(session.binding, from.binding)) return false;
     this.#forgetTicket(session);
     return until >= this.clock.now() && session.attachEvents(generation, exchange);
   }
@@ -432,4 +432,13 @@ export class SessionSocket<From extends Asker> {
   #refuse(error: keyof typeof ERRORS, _message: string): void {
     this.#link.close(CLOSE_CODE_BASE + ERRORS[error], error);
   }
+}
+
+/**
+ * Whether a GET may be of the page to which a session is bound. A page sends no `Origin` when it gets something of its
+ * own origin (Fetch, "append a request `Origin` header"); one of another origin always does for an `EventSource`. So
+ * without it the user has to be the same, and the ticket does the rest.
+ */
+function isOfPage(binding: string, asker: string): boolean {
+  return binding === asker || (asker.startsWith('\n') && binding.slice(binding.indexOf('\n')) === asker);
 }
