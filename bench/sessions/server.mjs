@@ -7,7 +7,7 @@ const starts = {
   async bothways(http) {
     const { serve } = await import('bothways');
     await serve(
-      { server: http, path: '/live', sessions: true, pingInterval: 0 },
+      { server: http, path: '/live', sessions: true },
       {
         message(socket, data) {
           socket.send(data);

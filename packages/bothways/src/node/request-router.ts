@@ -18,13 +18,12 @@ export function addRequestTaker(server: AnyHttpServer, taker: RequestTaker): voi
   }
   const ours = [taker];
   takersOf.set(server, ours);
-  // eslint-disable-next-line typescript/unbound-method -- called with the server, as it was
-  const { emit } = server;
-  server.emit = function emitOrTake(this: AnyHttpServer, event: string, ...values: unknown[]): boolean {
+  const emit = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
+  server.emit = (event: string, ...values: unknown[]): boolean => {
     if (event === 'request' && ours.some((each) => each(values[0] as AnyRequest, values[1] as AnyResponse))) {
       return true;
     }
-    return (emit as (event: string, ...values: unknown[]) => boolean).call(this, event, ...values);
+    return emit(event, ...values);
   };
 }
 

@@ -298,6 +298,8 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   }
 
   #releaseReady(): void {
+    // It is asked after each message that goes out.
+    if (this.#readyWaiters.length === 0) return;
     for (const resolve of this.#readyWaiters.splice(0)) resolve();
   }
 }

@@ -3,13 +3,8 @@ import { CloseCode } from '../protocol/close.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
 import type { Alarm, Clock } from '../session/platform.js';
-import {
-  SessionServer,
-  type Asker,
-  type SessionOpening,
-  type SessionPlatform,
-  type SessionSocket,
-} from '../session/server.js';
+import { SessionServer, type Asker, type SessionOpening, type SessionPlatform } from '../session/server.js';
+import { SessionSocket } from '../session/server-socket.js';
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import type { OpenTransport, OpeningHandshake } from './acceptor.js';
 import { NodeConnection } from './connection.js';
@@ -88,7 +83,7 @@ export class SessionHub {
     const stranger = new Stranger(connection, () => this.#strangers--);
     this.#strangers++;
     if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
-    connection.state = { socket: this.sessions.socket(visitor, link), stranger };
+    connection.state = { socket: new SessionSocket(this.sessions, visitor, link), stranger };
     this.#carriers.add(connection);
     connection.start(transport.greeting, transport.head, undefined);
   }

@@ -17,15 +17,15 @@ declare const EventTarget: new () => PlatformEventTarget;
 export const EventBase = Event;
 export const EventTargetBase = EventTarget;
 
-interface Timers {
-  readonly performance: { now(): number };
-  setTimeout(call: () => void, milliseconds: number): object | number;
-  clearTimeout(timer: object | number | undefined): void;
-  queueMicrotask(call: () => void): void;
-}
-
-// eslint-disable-next-line no-shadow-restricted-names -- it is that one, and has no type without the DOM or Node
-declare const globalThis: Timers;
+declare const performance: { now(): number };
+declare function setTimeout(call: () => void, milliseconds: number): object | number;
+declare function clearTimeout(timer: object | number | undefined): void;
+declare function queueMicrotask(call: () => void): void;
 
 /** The platform's clock and timers; looked up when they are used, so that what stands for them in tests is found. */
-export const timers: Timers = globalThis;
+export const timers = {
+  now: (): number => performance.now(),
+  set: (call: () => void, milliseconds: number): object | number => setTimeout(call, milliseconds),
+  clear: (timer: object | number | undefined): void => clearTimeout(timer),
+  soon: (call: () => void): void => queueMicrotask(call),
+};

@@ -44,7 +44,7 @@ const TIME = [isTime, 'a whole number of milliseconds'] as const;
 const SIZE = [isSize, 'a positive whole number of bytes'] as const;
 
 /** What each option must be. */
-export const SESSION_RULES: Readonly<
+const SESSION_RULES: Readonly<
   Record<keyof SessionOptions, readonly [isAllowed: (value: unknown) => boolean, allowed: string]>
 > = {
   carriers: [

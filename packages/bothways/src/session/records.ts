@@ -119,9 +119,9 @@ export function parseSocketMessage(message: Content): AnyRecord | undefined {
   return message.startsWith('{') || DIGITS.test(message) ? parseLine(message, NO_BASE64) : undefined;
 }
 
-/** @param limit the largest that is allowed. */
-export function isCount(value: unknown, limit = Number.MAX_SAFE_INTEGER): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= limit;
+/** Whether it is a number that a record may have. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 const DIGITS = /^\d{1,16}$/;

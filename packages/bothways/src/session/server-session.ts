@@ -41,7 +41,7 @@ export interface SessionKeeper {
   /** A new token, when it is time for one. */
   renewedToken(session: ServerSession): string | undefined;
   ticketFor(session: ServerSession): string;
-  /** The client has shown a token: its opening key is not needed any more. */
+  /** It has ended. */
   forget(session: ServerSession): void;
 }
 
@@ -112,6 +112,8 @@ export class ServerSession implements Receiver {
     this.#heartbeat = settings.heartbeat;
     this.#detachedAt = clock.now();
     this.#alarm = clock.alarm(() => this.#onAlarm());
+    // Whoever opened it may be gone before it begins.
+    this.#arm();
   }
 
   /** Who gets its messages; set before the first one is taken. */
@@ -289,15 +291,7 @@ export class ServerSession implements Receiver {
   #attach(header: ClientHeader): void {
     const { settings } = this.#keeper;
     this.generation = header.gen;
-    const push = this.#push;
-    const held = this.#held;
-    this.#push = undefined;
-    this.#held = undefined;
-    push?.end('fenced');
-    if (held !== undefined) {
-      held.exchange.onGone = undefined;
-      held.exchange.answer(ERRORS.fenced, errorLine('fenced', FENCED));
-    }
+    this.#letGo('fenced', 'fenced', FENCED);
     this.#isSocket = false;
     this.#silentBeats = 0;
     this.#outgoing.window = header.window!;
@@ -514,17 +508,21 @@ export class ServerSession implements Receiver {
     if (this.#end !== undefined) return;
     this.#end = info;
     this.#alarm.clear();
+    this.#letGo(parting, 'unknown-session', UNKNOWN);
+    this.#keeper.forget(this);
+    this.#owner?.onEnd(info);
+  }
+
+  /** Lets go of what carries it; a request that is held is answered with an error. */
+  #letGo(parting: Parting, error: keyof typeof ERRORS, message: string): void {
     const push = this.#push;
     const held = this.#held;
     this.#push = undefined;
     this.#held = undefined;
     push?.end(parting);
-    if (held !== undefined) {
-      held.exchange.onGone = undefined;
-      held.exchange.answer(ERRORS['unknown-session'], errorLine('unknown-session', UNKNOWN));
-    }
-    this.#keeper.forget(this);
-    this.#owner?.onEnd(info);
+    if (held === undefined) return;
+    held.exchange.onGone = undefined;
+    held.exchange.answer(ERRORS[error], errorLine(error, message));
   }
 }
 

@@ -1,20 +1,8 @@
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Clock } from './platform.js';
-import {
-  CLOSE_CODE_BASE,
-  ERRORS,
-  Closing,
-  isCount,
-  isNumbered,
-  parseLines,
-  parseSocketMessage,
-  type AnyRecord,
-  type Base64,
-  type Content,
-  type Numbered,
-} from './records.js';
-import { SocketCarrier, type HttpExchange, type SocketLink } from './server-carriers.js';
+import { ERRORS, Closing, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
+import type { HttpExchange } from './server-carriers.js';
 import {
   FENCED,
   ServerSession,
@@ -59,7 +47,7 @@ export interface SessionServerSettings extends SessionSettings {
 }
 
 /** One attempt to attach a carrier: a request, or a WebSocket whose first message has come. */
-interface Attempt {
+export interface Attempt {
   readonly header: ClientHeader;
   readonly carrier: CarrierName;
   attach(session: ServerSession): void;
@@ -142,14 +130,13 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       refuse('malformed', 'The body is not a header and messages behind it, as lines.');
       return;
     }
-    if (items.some((item) => lengthOf(item) > this.settings.maxMessage)) {
+    if (items.some((item) => this.isTooLarge(item))) {
       refuse('too-large', TOO_LARGE);
       return;
     }
     const attach = (found: ServerSession): void => {
-      if (header.gen < found.generation) refuse('fenced', FENCED);
-      else if (isWindowMissing(header, found)) refuse('malformed', NO_WINDOW);
-      else if (!found.isPossible(header, items)) refuse('malformed', IMPOSSIBLE);
+      const error = errorOf(found, header, items);
+      if (error !== undefined) refuse(...error);
       else if (!found.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
     const attempt = { header, carrier: carrierOf(header), attach, refuse };
@@ -167,14 +154,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     return until >= this.clock.now() && session.attachEvents(generation, exchange);
   }
 
-  /** A WebSocket that was opened for a session. */
-  socket(from: From, link: SocketLink): SessionSocket<From> {
-    return new SessionSocket(this, from, link);
-  }
-
-  // What a SessionSocket asks.
-
-  /** @internal The first record of a WebSocket. */
+  /** The first record of a WebSocket. */
   open(from: From, header: ClientHeader, attempt: Attempt): void {
     if (header.token === undefined) {
       this.#findByKey(from, attempt);
@@ -183,6 +163,10 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     const session = this.find(from, header.token);
     if (session === undefined) attempt.refuse('unknown-session', UNKNOWN);
     else this.#attach(session, attempt);
+  }
+
+  isTooLarge(item: Numbered): boolean {
+    return !(item instanceof Closing) && item.length > this.settings.maxMessage;
   }
 
   // What a session asks (SessionKeeper).
@@ -208,7 +192,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     this.#forgetTicket(session);
   }
 
-  /** The client has shown the session's token: its opening key opens nothing any more. */
+  /** The client has shown the session's token: soon its opening key is good for nothing any more. */
   #attach(session: ServerSession, attempt: Attempt): void {
     if (session.hasEnded) {
       attempt.refuse('unknown-session', UNKNOWN);
@@ -308,8 +292,15 @@ export const TOO_LARGE = 'A message, or the request, is larger than this server 
 const NO_WINDOW = 'The first header of a generation has no "window".';
 const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
 
-function isWindowMissing({ gen, window }: ClientHeader, session: ServerSession): boolean {
-  return gen > session.generation && window === undefined;
+/** Why a carrier cannot be, or go on being, that of a session; `undefined` if it can. */
+export function errorOf(
+  session: ServerSession,
+  header: ClientHeader,
+  items: readonly Numbered[],
+): readonly [error: keyof typeof ERRORS, message: string] | undefined {
+  if (header.gen < session.generation) return ['fenced', FENCED];
+  if (header.gen > session.generation && header.window === undefined) return ['malformed', NO_WINDOW];
+  return session.isPossible(header, items) ? undefined : ['malformed', IMPOSSIBLE];
 }
 
 function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
@@ -317,121 +308,9 @@ function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
   return wait > 0 ? 'long-polling' : 'polling';
 }
 
-function lengthOf(item: Numbered): number {
-  return item instanceof Closing ? 0 : item.length;
-}
-
 function nameOf(status: number): keyof typeof ERRORS {
   const known = Object.entries(ERRORS).find(([, each]) => each === status);
   return (known?.[0] ?? (status < 500 ? 'forbidden' : 'unavailable')) as keyof typeof ERRORS;
-}
-
-/** A WebSocket of a session, from its first record on. */
-export class SessionSocket<From extends Asker> {
-  readonly #server: SessionServer<From>;
-  readonly #from: From;
-  readonly #link: SocketLink;
-  #session: ServerSession | undefined;
-  #carrier: SocketCarrier | undefined;
-  #next = 1;
-  #hasBegun = false;
-  #isGone = false;
-
-  constructor(server: SessionServer<From>, from: From, link: SocketLink) {
-    this.#server = server;
-    this.#from = from;
-    this.#link = link;
-  }
-
-  /** Whether it has shown which session it is for. */
-  get hasBegun(): boolean {
-    return this.#hasBegun;
-  }
-
-  receive(message: Content): void {
-    const record = parseSocketMessage(message);
-    if (record === undefined) this.#refuse('malformed', 'This is no record.');
-    else if (!this.#hasBegun) this.#begin(record);
-    else if (this.#session !== undefined) this.#take(this.#session, record);
-  }
-
-  /** It takes more again. */
-  drain(): void {
-    if (this.#carrier === undefined) return;
-    this.#carrier.isWritable = true;
-    this.#session!.flush();
-  }
-
-  /** It is gone. */
-  close(): void {
-    this.#isGone = true;
-    if (this.#carrier !== undefined) this.#session!.detach(this.#carrier);
-  }
-
-  #begin(record: AnyRecord): void {
-    this.#hasBegun = true;
-    const header = readClientHeader(record);
-    if (header === undefined) {
-      this.#refuse('malformed', 'The first message is not a header.');
-      return;
-    }
-    // What comes behind it waits until it is decided about.
-    this.#link.pause();
-    this.#server.open(this.#from, header, {
-      header,
-      carrier: 'websocket',
-      attach: (session) => this.#attach(session, header),
-      refuse: (error, _message, status = ERRORS[error]) => this.#link.close(CLOSE_CODE_BASE + status, error),
-    });
-  }
-
-  #attach(session: ServerSession, header: ClientHeader): void {
-    if (this.#isGone) return;
-    if (header.gen <= session.generation) {
-      this.#refuse('fenced', FENCED);
-      return;
-    }
-    if (isWindowMissing(header, session)) {
-      this.#refuse('malformed', NO_WINDOW);
-      return;
-    }
-    if (!session.isPossible(header, [])) {
-      this.#refuse('malformed', IMPOSSIBLE);
-      return;
-    }
-    this.#session = session;
-    this.#next = header.seq;
-    this.#carrier = new SocketCarrier(this.#link);
-    session.attach(header, this.#carrier);
-    this.#link.resume();
-  }
-
-  #take(session: ServerSession, record: AnyRecord): void {
-    // What a fenced carrier still brings does not count.
-    if (!session.isCarriedBy(this.#carrier!)) return;
-    if (isNumbered(record) && lengthOf(record) > this.#server.settings.maxMessage) {
-      this.#refuse('too-large', TOO_LARGE);
-      return;
-    }
-    const isPossible = isNumbered(record)
-      ? session.receive(this.#next++, record)
-      : typeof record === 'number'
-        ? session.acknowledge(record)
-        : this.#skipTo(record['seq']);
-    if (!isPossible) this.#refuse('malformed', IMPOSSIBLE);
-  }
-
-  /** What is between was acknowledged meanwhile. @returns false when it goes back. */
-  #skipTo(seq: unknown): boolean {
-    if (!isCount(seq)) return true;
-    if (seq < this.#next) return false;
-    this.#next = seq;
-    return true;
-  }
-
-  #refuse(error: keyof typeof ERRORS, _message: string): void {
-    this.#link.close(CLOSE_CODE_BASE + ERRORS[error], error);
-  }
 }
 
 /**

@@ -10,6 +10,7 @@ import type {
 import type { Base64, Content } from './records.js';
 import type { HttpExchange, TextStream } from './server-carriers.js';
 import { SessionServer, type Asker, type SessionHost, type SessionServerSettings } from './server.js';
+import { SessionSocket } from './server-socket.js';
 import type { VirtualTime } from './test-time.js';
 
 /** How a network treats what is sent through it; a number is a probability. Times are milliseconds. */
@@ -146,7 +147,7 @@ export class TestNetwork {
       if (isPaused) waiting.push(content);
       else socket.receive(content);
     };
-    const socket = this.server.socket(asker, {
+    const socket = new SessionSocket(this.server, asker, {
       send: (message) => {
         piece(down, () => {
           if (!isGivenUp) events.message(message);

@@ -6,9 +6,9 @@ const LONGEST = 2 ** 31 - 1;
 
 /** The platform's own clock. Its alarms keep a process of Node alive. */
 export const platformClock: Clock = {
-  now: () => timers.performance.now(),
+  now: () => timers.now(),
   alarm: (onRing) => new Timeout(onRing),
-  soon: (call) => timers.queueMicrotask(call),
+  soon: (call) => timers.soon(call),
 };
 
 class Timeout implements Alarm {
@@ -21,11 +21,11 @@ class Timeout implements Alarm {
 
   set(milliseconds: number): void {
     this.clear();
-    this.#timer = timers.setTimeout(this.#onRing, Math.min(milliseconds, LONGEST));
+    this.#timer = timers.set(this.#onRing, Math.min(milliseconds, LONGEST));
   }
 
   clear(): void {
-    timers.clearTimeout(this.#timer);
+    timers.clear(this.#timer);
     this.#timer = undefined;
   }
 }
