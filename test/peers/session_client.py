@@ -33,7 +33,7 @@ from urllib.parse import quote, urlsplit
 import websockets
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-MEDIA_TYPE = 'application/vnd.bothways+ndjson'
+MEDIA_TYPE = 'application/vnd.bothways'
 SUBPROTOCOL = 'bothways.session.1'
 WINDOW = 1_048_576  # what this client takes unacknowledged, bytes
 LONGEST_BODY, LONGEST_OPENING = 262_144, 524_288

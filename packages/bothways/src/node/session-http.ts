@@ -203,6 +203,11 @@ class Body extends Timed {
   }
 }
 
+const FIELDS_OF_GET: OutgoingHttpHeaders = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+
 /** The answer to a request of a session. */
 class Answer implements HttpExchange {
   onGone: (() => void) | undefined;
@@ -272,8 +277,8 @@ class Answer implements HttpExchange {
     const response = this.#response as ServerResponse;
     // Without a word for the status, as HTTP/2 has none.
     response.writeHead(status, {
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
+      // Nobody keeps or embeds the answer to a POST (RFC 9110 section 9.3.3), so that says less.
+      ...(response.req.method === 'GET' && FIELDS_OF_GET),
       ...this.#fields,
       ...fields,
     });

@@ -144,7 +144,7 @@ export class SessionClientPlatform implements ClientPlatform {
 
   #send(method: string, path: string, headers: Record<string, string>): HttpRequest {
     const { origin } = this.#options;
-    return httpRequest({
+    const request = httpRequest({
       agent: this.#agent,
       method,
       path,
@@ -158,6 +158,9 @@ export class SessionClientPlatform implements ClientPlatform {
         ...headers,
       },
     });
+    // Nothing is said about the connection: HTTP/1.1 keeps it (RFC 9112 section 9.3).
+    request.removeHeader('Connection');
+    return request;
   }
 }
 

@@ -47,8 +47,6 @@ function expectError(answer: Reply, status: number, error: string): void {
     status,
     error,
   ]);
-  expect(answer.headers['cache-control']).toBe('no-store');
-  expect(answer.headers['x-content-type-options']).toBe('nosniff');
   expect(answer.headers['content-type']).toBe(MEDIA_TYPE);
 }
 
@@ -543,7 +541,6 @@ describe('Pages of other origins', () => {
       'access-control-allow-methods': 'POST',
       'access-control-allow-headers': 'authorization, content-type',
       vary: 'Origin',
-      'cache-control': 'no-store',
     });
     const good = await reply(server, lines(opening()), { headers: { Origin: A } });
     const bad = await reply(server, 'bad', { headers: { Origin: A } });
@@ -553,8 +550,6 @@ describe('Pages of other origins', () => {
         'access-control-allow-origin': A,
         'access-control-allow-credentials': 'true',
         vary: 'Origin',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
       });
     }
   });

@@ -40,7 +40,7 @@ export interface Base64 {
 }
 
 export const SUBPROTOCOL = 'bothways.session.1';
-export const MEDIA_TYPE = 'application/vnd.bothways+ndjson';
+export const MEDIA_TYPE = 'application/vnd.bothways';
 
 /** What the errors of section 7 are called, and their status. */
 export const ERRORS = {

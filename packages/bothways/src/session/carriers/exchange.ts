@@ -56,7 +56,8 @@ export class ExchangeCarrier extends HttpCarrier {
   #post(header: Parameters<HttpCarrier['post']>[0], wait: number, grace: number): void {
     this.#pace.clear();
     const reader = this.reader((answer) => this.host.onHeader(this, answer));
-    this.post(header, wait + grace, reader, () => {
+    const asked = this.underWay === 0 ? header : { ...header, pending: true };
+    this.post(asked, wait + grace, reader, () => {
       this.work();
       if (this.name !== 'long-polling' && this.underWay === 0) this.#pace.set(this.#interval);
     });

@@ -86,7 +86,7 @@ export abstract class HttpCarrier extends ClientCarrier {
     const alarm = this.host.platform.clock.alarm(() =>
       this.lose(networkLoss('The server did not answer in time')),
     );
-    const request = this.#send(this.#underWay.size === 0 ? header : { ...header, pending: true }, {
+    const request = this.#send(header, {
       head: (status, isOurs, retryAfter) => {
         if (status === 200 && isOurs) return;
         failure = lossOf(status, isOurs, `The server answered with status ${status}`, retryAfter);
