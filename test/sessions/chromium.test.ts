@@ -119,6 +119,28 @@ describe('a page in Chromium', () => {
     },
   );
 
+  test('moves between any two carriers in mid-traffic, and loses and repeats nothing', async () => {
+    const carriers: CarrierName[] = [...byDefault, 'postback'];
+    const { connection, messages } = await open({ carriers, pollInterval: 20 });
+    // A B A C A D ... B C B D ... A: from each of them to each other one.
+    const moves = carriers.flatMap((from, index) => carriers.slice(index + 1).flatMap((to) => [from, to]));
+    for (const [move, carrier] of [...moves, carriers[0]].entries()) {
+      const first = move * 20 + 1;
+      await inPage('send', ...numbered('page', 20, first));
+      sendAll(connection, numbered('server', 20, first));
+      await inPage('switchTo', carrier);
+      await inPage('untilCarrier', carrier);
+      expect(await messages.take(20)).toEqual(numbered('page', 20, first));
+      await inPage('send', 'again');
+      expect(await messages.next()).toBe('again');
+      expect(await inPage('take', 20)).toEqual(numbered('server', 20, first));
+    }
+    expect(await inPage<string[]>('history')).not.toContain('begun anew');
+    expect(await inPage('close')).toMatchObject(CLEAN);
+    expect(await inPage('left')).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   test(
     'has 10,000 messages each way once and in order while the network is cut 50 times',
     { timeout: 60_000 },

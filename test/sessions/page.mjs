@@ -54,6 +54,10 @@ async function untilState(state) {
   await until(() => session.state === state);
 }
 
+async function untilCarrier(carrier) {
+  await until(() => session.carrier === carrier);
+}
+
 /** Ends the session, and tells how it ended. */
 async function close() {
   session.close(1000, 'done');
@@ -66,6 +70,7 @@ window.page = {
   send,
   take,
   untilState,
+  untilCarrier,
   close,
   switchTo: (carrier) => session.switchTo(carrier),
   carrier: () => session.carrier,

@@ -328,7 +328,7 @@ class NodeServer<State>
   }
 
   refusesCarriers(): Refusal | undefined {
-    return this.#hub!.isFull ? FULL : undefined;
+    return this.#hub!.isFull(this.#options.maxConnections ?? Infinity) ? FULL : undefined;
   }
 
   carry(transport: OpenTransport, request: HandshakeRequest): void {

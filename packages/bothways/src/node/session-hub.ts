@@ -54,9 +54,9 @@ export class SessionHub {
     this.#carriers = new CarrierOwner(host.limits);
   }
 
-  /** Whether no more WebSockets are taken at the moment. */
-  get isFull(): boolean {
-    return this.#strangers >= MAX_STRANGERS;
+  /** Whether no more WebSockets are taken at the moment, of a server that takes so many connections. */
+  isFull(maxConnections: number): boolean {
+    return this.#strangers >= Math.min(MAX_STRANGERS, maxConnections);
   }
 
   /** Resolves when the last WebSocket is gone: they have been told already. */

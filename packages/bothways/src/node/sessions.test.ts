@@ -431,6 +431,55 @@ describe('A session', () => {
     expect([client.resumes.items, opened.items]).toEqual([[], []]);
   });
 
+  it('on postback hears from the server when it has something to say', async () => {
+    const { server, opened } = await startWatched({ sessions: true }, echo);
+    const client = await attended(server, { carriers: ['postback'] });
+    const socket = await opened.next();
+    expect([client.session.carrier, await roundTrip(client, 'first')]).toEqual(['postback', 'first']);
+    socket.send('news');
+    client.session.send('second');
+    expect(await client.messages.take(2)).toEqual(['news', 'second']);
+    client.session.close(4000, 'done');
+    expect(await socket.closed).toMatchObject({ code: 4000, wasClean: true });
+  });
+
+  it('hears from the server in each heartbeat, on whatever carries it', async () => {
+    const server = await start({ sessions: { heartbeat: 1_000 } });
+    const { put, next, messages } = await openSocket(server);
+    put(opening());
+    expect(await next()).toMatchObject({ heartbeat: 1_000 });
+    const stream = await ask(server, lines(opening({ stream: 'lines' })));
+    const pieces = new Arrivals<string>();
+    stream.setEncoding('utf8').on('data', pieces.push);
+    expect(await pieces.next()).toContain('"heartbeat":1000');
+    const { token } = await openByRequest(server);
+    const held = reply(server, lines(header({ wait: 60_000 })), { token });
+    expect(await messages.next()).toBe('0');
+    expect(await pieces.next()).toBe('0\n');
+    expect((await held).records).toEqual([{ gen: 1, ack: 0, seq: 1 }]);
+  });
+
+  it('gets another token in good time, and the one before is good until it expires', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const server = await start({ sessions: { tokenLifetime: 60_000 } });
+    const { token } = await openByRequest(server);
+    const tokenAfter = async (seconds: number): Promise<unknown> => {
+      vi.setSystemTime(Date.now() + seconds * 1_000);
+      const answer = await reply(server, lines(header()), { token });
+      return (answer.records[0] as { token?: string }).token;
+    };
+    expect(await tokenAfter(15)).toBeUndefined();
+    const renewed = String(await tokenAfter(10));
+    expect(renewed).not.toBe(token);
+    expect(await tokenAfter(10)).toBeUndefined();
+    vi.setSystemTime(Date.now() + 30_000);
+    const answers = await Promise.all(
+      [token, renewed].map((each) => reply(server, lines(header()), { token: each })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([404, 200]);
+  });
+
   it('agrees on a subprotocol of the application, as a plain WebSocket does', async () => {
     const { server, opened } = await startWatched({ sessions: true, protocols: ['b', 'c'] });
     const { session } = await attended(server, { protocols: ['a', 'c', 'b'] });

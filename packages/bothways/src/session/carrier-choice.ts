@@ -33,10 +33,9 @@ export class CarrierChoice {
     return names;
   }
 
-  /** Those that would be better than this one, best first. */
-  better(name: CarrierName, now: number): CarrierName[] {
-    const better = this.#names.slice(0, this.#names.indexOf(name));
-    return better.filter((each) => (this.#demotedUntil.get(each) ?? 0) <= now);
+  /** The best of those that are better than this one, as far as they are tried now. */
+  better(name: CarrierName, now: number): CarrierName | undefined {
+    return this.#above(name).find((each) => (this.#demotedUntil.get(each) ?? 0) <= now);
   }
 
   isBetter(name: CarrierName, other: CarrierName): boolean {
@@ -62,9 +61,15 @@ export class CarrierChoice {
     this.#upgradeFailures++;
   }
 
-  /** In how long a better one is tried, milliseconds. */
-  upgradeDelay(random: number): number {
+  /** In how long a better one than this is tried, milliseconds; `undefined` when there is none. */
+  upgradeDelay(name: CarrierName, now: number, random: number): number | undefined {
+    const waits = this.#above(name).map((each) => (this.#demotedUntil.get(each) ?? 0) - now);
+    if (waits.length === 0) return undefined;
     const bound = Math.min(UPGRADE_AT_MOST, UPGRADE_AFTER * 2 ** Math.min(this.#upgradeFailures, 10));
-    return Math.floor(bound * (0.5 + random / 2));
+    return Math.ceil(Math.max(Math.min(...waits), bound * (0.5 + random / 2)));
+  }
+
+  #above(name: CarrierName): readonly CarrierName[] {
+    return this.#names.slice(0, this.#names.indexOf(name));
   }
 }

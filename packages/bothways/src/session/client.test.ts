@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CarrierName } from '../protocol/contract.js';
+import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import { ClientSession, type SessionEnd, type SessionState } from './client.js';
 import type { Content } from './records.js';
 import type { ServerSession } from './server-session.js';
@@ -27,6 +27,7 @@ class Stage {
   readonly carriers: (CarrierName | undefined)[] = [];
   readonly resumes: { resumed: boolean; lost: readonly Content[] }[] = [];
   readonly sessions: ServerSession[] = [];
+  readonly serverEnds: CloseInfo[] = [];
   refusal: Decision | undefined;
   isOpen = false;
   end: SessionEnd | undefined;
@@ -48,7 +49,8 @@ class Stage {
         opening.accept('', (session) => {
           this.sessions.push(session);
           const onMessage = (content: Content): void => session.send(content);
-          return { isWilling: true, onMessage, onSent: () => {}, onEnd: () => {} };
+          const onEnd = (info: CloseInfo): void => void this.serverEnds.push(info);
+          return { isWilling: true, onMessage, onSent: () => {}, onEnd };
         });
       },
     });
@@ -130,6 +132,33 @@ describe('A client that connects', () => {
     expect(stage.received).toEqual(['one', 'two', 'three']);
     expect(stage.resumes).toEqual([]);
     expect(stage.states).toEqual(['open']);
+  });
+
+  it('tries others first when a WebSocket dies three times after 10 seconds, and it again after five minutes', () => {
+    const stage = new Stage();
+    for (let life = 0; life < 3; life++) {
+      stage.until(() => stage.client.state === 'open');
+      expect(stage.client.carrier).toBe('websocket');
+      stage.time.pass(10_000);
+      stage.client.loseCarrier();
+    }
+    stage.until(() => stage.client.state === 'open');
+    expect(stage.client.carrier).toBe('streaming');
+    const { sockets } = stage.network;
+    stage.time.pass(240_000);
+    expect([stage.client.carrier, stage.network.sockets]).toEqual(['streaming', sockets]);
+    stage.until(() => stage.client.carrier === 'websocket', 660_000);
+    expect(stage.resumes.map(({ resumed }) => resumed)).toEqual([true, true, true]);
+  });
+
+  it('goes on with a WebSocket that lives longer now and then', () => {
+    const stage = new Stage();
+    for (const life of [10_000, 10_000, 20_000, 10_000, 10_000, 20_000]) {
+      stage.until(() => stage.client.state === 'open');
+      expect(stage.client.carrier).toBe('websocket');
+      stage.time.pass(life);
+      stage.client.loseCarrier();
+    }
   });
 
   it('tries a better carrier less and less often while it cannot be had', () => {
@@ -315,6 +344,20 @@ describe('A client that closes', () => {
     stage.time.pass(HOUR);
     expect(stage.network.requests).toBe(requests);
     expect(stage.network.server.size).toBe(0);
+  });
+
+  it('is told by a server that closed while nothing carried the session', () => {
+    const stage = new Stage({}, { closeTimeout: 5_000 });
+    stage.until(() => stage.isOpen);
+    stage.network.blocked.add('socket').add('request');
+    stage.client.loseCarrier();
+    stage.sessions[0]!.close(3001, 'moved');
+    stage.time.pass(30_000);
+    stage.network.blocked.clear();
+    stage.until(() => stage.end !== undefined, 60_000);
+    expect(stage.end).toEqual({ code: 3001, reason: 'moved', wasClean: true, initiator: 'remote' });
+    stage.time.pass(100);
+    expect(stage.serverEnds).toEqual([{ code: 3001, reason: 'moved', wasClean: true, initiator: 'local' }]);
   });
 
   it('does not wait for ever for a server that is away', () => {

@@ -372,14 +372,15 @@ export class ClientSession implements CarrierHost, Receiver {
   #scheduleUpgrade(): void {
     const current = this.#current;
     if (current === undefined || this.#attempts.size > 0 || this.#closing !== undefined) return;
-    if (this.#choice.better(current.name, this.platform.clock.now()).length === 0) return;
-    this.#upgrade.set(this.#choice.upgradeDelay(this.platform.random()));
+    const { platform } = this;
+    const delay = this.#choice.upgradeDelay(current.name, platform.clock.now(), platform.random());
+    if (delay !== undefined) this.#upgrade.set(delay);
   }
 
   #tryUpgrade(): void {
     const current = this.#current;
     if (current === undefined || this.#attempts.size > 0) return;
-    const [name] = this.#choice.better(current.name, this.platform.clock.now());
+    const name = this.#choice.better(current.name, this.platform.clock.now());
     if (name !== undefined) this.#begin(name);
   }
 
@@ -508,7 +509,10 @@ export class ClientSession implements CarrierHost, Receiver {
 
   #onPeerClosing({ code, reason }: Closing): void {
     const initiator = this.#closing === undefined ? 'remote' : 'local';
-    if (this.#closing === undefined) (this.#newest ?? this.#current)?.farewell();
+    if (this.#closing === undefined) {
+      const attaching = [...this.#attempts].find(({ generation }) => generation > 0);
+      (this.#newest ?? this.#current ?? attaching)?.farewell();
+    }
     this.#finish({ code, reason, wasClean: true, initiator });
   }
 

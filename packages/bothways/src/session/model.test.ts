@@ -122,8 +122,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'a close has its number',
     file: 'server-session.ts',
-    line: '    this.#outgoing.push(this.#closing);\n    this.#closeAt',
-    broken: '    this.#closeAt',
+    line: '    this.#outgoing.push(this.#closing);\n    this.#waitForClose',
+    broken: '    this.#waitForClose',
   },
 ];
 

@@ -97,6 +97,7 @@ export class ServerSession implements Receiver {
   #isBusy = false;
   #isFlushing = false;
   #closing: Closing | undefined;
+  /** When a client that could has not answered to `close`; while nothing carries the session it cannot. */
   #closeAt = Infinity;
   #peerClosing: Closing | undefined;
   #end: CloseInfo | undefined;
@@ -149,7 +150,7 @@ export class ServerSession implements Receiver {
     if (!this.isOpen) return;
     this.#closing = new Closing(code, reason);
     this.#outgoing.push(this.#closing);
-    this.#closeAt = this.#keeper.clock.now() + this.#keeper.settings.closeTimeout;
+    this.#waitForClose();
     this.#sayMore();
     this.#arm();
   }
@@ -201,6 +202,7 @@ export class ServerSession implements Receiver {
     else this.#exchange(header, exchange, isNew);
     this.flush();
     this.#concludeClose();
+    if (this.#keeper.clock.now() >= this.#closeAt) this.#giveUp();
     return true;
   }
 
@@ -299,6 +301,7 @@ export class ServerSession implements Receiver {
     this.#heartbeat = Math.min(settings.heartbeat, wanted);
     this.#outgoing.acknowledge(header.ack);
     this.#beatAt = Infinity;
+    if (this.#closeAt !== Infinity) this.#waitForClose();
     this.#detached();
   }
 
@@ -451,6 +454,16 @@ export class ServerSession implements Receiver {
     }
   }
 
+  #waitForClose(): void {
+    const { clock, settings } = this.#keeper;
+    this.#closeAt = clock.now() + settings.closeTimeout;
+  }
+
+  #giveUp(): void {
+    const initiator = this.#closing === undefined ? 'network' : 'local';
+    this.#finish({ code: 1006, reason: '', wasClean: false, initiator }, 'lost');
+  }
+
   #detached(): void {
     if (this.#push !== undefined || this.#held !== undefined) return;
     this.#detachedAt = this.#keeper.clock.now();
@@ -465,8 +478,8 @@ export class ServerSession implements Receiver {
     const { clock, settings } = this.#keeper;
     let at = this.#closeAt;
     if (this.#held !== undefined) at = Math.min(at, this.#held.until);
-    else if (this.#push === undefined) at = Math.min(at, this.#detachedAt + settings.resumeTimeout);
-    else at = Math.min(at, this.#beatAt, this.#acknowledgeAt);
+    else if (this.#push !== undefined) at = Math.min(at, this.#beatAt, this.#acknowledgeAt);
+    else at = this.#detachedAt + settings.resumeTimeout;
     this.#alarm.set(Math.max(0, Math.ceil(at - clock.now())));
   }
 
@@ -474,12 +487,9 @@ export class ServerSession implements Receiver {
     if (this.#end !== undefined) return;
     const now = this.#keeper.clock.now();
     const isAttached = this.#push !== undefined || this.#held !== undefined;
-    if (
-      now >= this.#closeAt ||
-      (!isAttached && now >= this.#detachedAt + this.#keeper.settings.resumeTimeout)
-    ) {
-      const initiator = this.#closing === undefined ? 'network' : 'local';
-      this.#finish({ code: 1006, reason: '', wasClean: false, initiator }, 'lost');
+    const end = isAttached ? this.#closeAt : this.#detachedAt + this.#keeper.settings.resumeTimeout;
+    if (now >= end) {
+      this.#giveUp();
       return;
     }
     if (this.#held !== undefined && now >= this.#held.until) this.#answerHeld();

@@ -3,7 +3,69 @@ import { SessionServer, type SessionOpening } from './server.js';
 import { SessionSocket } from './server-socket.js';
 import { SERVER_SETTINGS } from './test-model.js';
 import { TestNetwork } from './test-network.js';
+import type { ServerSession } from './server-session.js';
 import { VirtualTime, randomOf } from './test-time.js';
+
+const VISITOR = { binding: '' };
+const OPENING = `{"gen":1,"ack":0,"seq":1,"window":65536,"open":"${'k'.repeat(22)}"}\n`;
+
+/** A server that accepts all, and closes what it has accepted. */
+function startClosing() {
+  const time = new VirtualTime();
+  const ends: [time: number, code: number][] = [];
+  let session: ServerSession | undefined;
+  const settings = { ...SERVER_SETTINGS, closeTimeout: 5_000, resumeTimeout: 60_000 };
+  const { server } = new TestNetwork(time, randomOf(1), settings, {
+    decide: (_from, _protocols, opening) =>
+      opening.accept('', (accepted) => {
+        session = accepted;
+        return {
+          isWilling: true,
+          onMessage: () => {},
+          onSent: () => {},
+          onEnd: ({ code }) => void ends.push([time.now(), code]),
+        };
+      }),
+  });
+  /** A request of the session, which asks and says nothing. */
+  const ask = (body: string): void => {
+    const exchange = { answer: () => {}, stream: () => ({ write: () => true, end: () => {} }) };
+    server.request(VISITOR, session, body, { ...exchange, onGone: undefined });
+  };
+  return { time, ends, server, ask, close: () => session!.close(3000, '') };
+}
+
+test('a session that closes is given up when its client does not answer within closeTimeout', () => {
+  const { time, ends, ask, close } = startClosing();
+  ask(OPENING.replace('"open"', '"stream":"lines","open"'));
+  close();
+  time.pass(4_999);
+  expect(ends).toEqual([]);
+  time.pass(1);
+  expect(ends).toEqual([[5_000, 1006]]);
+});
+
+test('a session that closes is given up when its client asks on but does not answer', () => {
+  const { time, ends, ask, close } = startClosing();
+  ask(OPENING);
+  close();
+  for (let second = 1; second <= 5; second++) {
+    expect(ends).toEqual([]);
+    time.pass(1_000);
+    ask('{"gen":1,"ack":0,"seq":1}\n');
+  }
+  expect(ends).toEqual([[5_000, 1006]]);
+});
+
+test('a session that closes waits for a client that nothing carries', () => {
+  const { time, ends, ask, close } = startClosing();
+  ask(OPENING);
+  close();
+  time.pass(59_999);
+  expect(ends).toEqual([]);
+  time.pass(1);
+  expect(ends).toEqual([[60_000, 1006]]);
+});
 
 test('a session whose client left before it was accepted ends when nobody comes for it', () => {
   const time = new VirtualTime();
@@ -21,8 +83,8 @@ test('a session whose client left before it was accepted ends when nobody comes 
   const { server } = network;
   expect(server).toBeInstanceOf(SessionServer);
   const link = { send: () => true, close: () => {}, pause: () => {}, resume: () => {} };
-  const socket = new SessionSocket(server, { binding: '' }, link);
-  socket.receive(`{"gen":1,"ack":0,"seq":1,"window":65536,"open":"${'k'.repeat(22)}"}`);
+  const socket = new SessionSocket(server, VISITOR, link);
+  socket.receive(OPENING.trimEnd());
   socket.close();
   let ended = 0;
   opening!.accept('', () => ({

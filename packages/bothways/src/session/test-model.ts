@@ -29,7 +29,7 @@ export const SERVER_SETTINGS = {
   window: 65_536,
   maxMessage: 1_048_576,
   heartbeat: 20_000,
-  resumeTimeout: 3_600_000,
+  resumeTimeout: 900_000,
   closeTimeout: 300_000,
   tokenLifetime: 86_400,
 };

@@ -54,7 +54,8 @@ export abstract class HttpCarrier extends ClientCarrier {
   }
 
   farewell(): void {
-    this.#send(this.header(), IGNORE);
+    // The request that was to attach it may not come to anything.
+    this.#send(this.isAttached ? this.header() : this.host.attach(this), IGNORE);
   }
 
   /** Does what there is to do: sends, asks, waits. */
