@@ -39,6 +39,18 @@ describe('Incoming messages', () => {
     expect(taken).toEqual(['one', 'first']);
   });
 
+  it.each([1, 2])('that come while the receiver takes message %i are handed on when it has', (during) => {
+    const seen: [taken: Numbered, received: number][] = [];
+    const { incoming, taken } = incomingOf(65_536, (item) => {
+      if (item !== `${during}`) return;
+      for (const number of [4, 3]) incoming.put(number, `${number}`);
+      seen.push([item, incoming.received]);
+    });
+    for (const number of [2, 1]) incoming.put(number, `${number}`);
+    expect(taken).toEqual(['1', '2', '3', '4']);
+    expect(seen).toEqual([[`${during}`, during]]);
+  });
+
   it('wait until the receiver is willing', () => {
     const { incoming, receiver, taken } = incomingOf();
     receiver.isWilling = false;

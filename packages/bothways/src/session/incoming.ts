@@ -50,31 +50,30 @@ export class Incoming {
 
   put(seq: number, item: Numbered): void {
     if (seq <= this.received) return;
-    if (this.#held === undefined && seq === this.received + 1 && this.#canHandOn) {
-      this.#handOn(item);
-      return;
-    }
-    this.#held ??= new Map();
-    if (!this.#held.has(seq)) {
-      this.#held.set(seq, item);
-      this.#heldWeight += weightOf(item);
-      this.#highest = Math.max(this.#highest, seq);
-    }
+    if (this.#held === undefined && seq === this.received + 1 && this.#canHandOn) this.#handOn(item);
+    else this.#hold(seq, item);
     this.handOnHeld();
   }
 
   /** Hands on what waited, as far as it is in order and the receiver is willing. */
   handOnHeld(): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    for (;;) {
-      const item = this.#canHandOn ? held.get(this.received + 1) : undefined;
+    while (this.#held !== undefined && this.#canHandOn) {
+      const number = this.received + 1;
+      const item = this.#held.get(number);
       if (item === undefined) return;
-      held.delete(this.received + 1);
+      this.#held.delete(number);
       this.#heldWeight -= weightOf(item);
-      if (held.size === 0) this.#held = undefined;
+      if (this.#held.size === 0) this.#held = undefined;
       this.#handOn(item);
     }
+  }
+
+  #hold(seq: number, item: Numbered): void {
+    this.#held ??= new Map();
+    if (this.#held.has(seq)) return;
+    this.#held.set(seq, item);
+    this.#heldWeight += weightOf(item);
+    this.#highest = Math.max(this.#highest, seq);
   }
 
   get #canHandOn(): boolean {
@@ -84,7 +83,7 @@ export class Incoming {
   #handOn(item: Numbered): void {
     this.received++;
     this.owed += weightOf(item);
-    // A handler may make more come, such as by resuming: that waits until it has returned.
+    // A handler may make more come, such as by resuming: that is held until it has returned.
     this.#isHandingOn = true;
     this.#receiver.take(item);
     this.#isHandingOn = false;
