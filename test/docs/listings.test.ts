@@ -90,6 +90,7 @@ const OTHERS_OF_THE_SERVER_GUIDE = [
   'drain',
   'ping',
   'pong',
+  'missed',
   'close',
   'error',
   'code',

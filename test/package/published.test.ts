@@ -91,7 +91,8 @@ test.each([
 ])('TypeScript uses the installed package, with module %s and lib %j', async (module, lib) => {
   const source = `
     import { connect, reject, serve, WebSocket, type Connection } from 'bothways';
-    import { clusterBroker, startWorkers, type Broker } from 'bothways/cluster';
+    import { clusterBroker, startWorkers } from 'bothways/cluster';
+    import { matches, type Broker } from 'bothways/pubsub';
     import { isCloseCodeOnWire } from 'bothways/protocol';
     import { Session } from 'bothways/session';
     import { startFaultProxy } from 'bothways/testing';
@@ -113,6 +114,7 @@ test.each([
     standard.onmessage = (event) => console.log(event.data);
     const broker: Broker = clusterBroker({ name: 'news' });
     await serve({ port: 0, broker }, {});
+    console.log(matches('a/+', 'a/b'));
     console.log((await startWorkers({ count: 'auto' })).count);
     const session = new Session('http://127.0.0.1:1/', { carriers: ['long-polling'] });
     session.addEventListener('resume', ({ resumed, unacknowledged }) => console.log(resumed, unacknowledged.length));

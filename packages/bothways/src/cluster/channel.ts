@@ -1,5 +1,5 @@
 /**
- * What a worker and the primary process tell each other. A key is a topic of a server, as `keyOf` makes it. Binary data
+ * What a worker and the primary process tell each other. A key is a topic or a filter of a server, as `keyOf` makes it. Binary data
  * is Base64, for the channel of a cluster may carry nothing but JSON.
  */
 export type Operation =
@@ -18,6 +18,12 @@ export function sizeOf([, key, data = '']: Operation): number {
 /** The topics of servers with different names have nothing to do with each other. */
 export function keyOf(server: string, topic: string): string {
   return `${server}\n${topic}`;
+}
+
+/** The server and the topic of a key; of `open` and `opened` only the first. */
+export function partsOf(key: string): [server: string, topic: string] {
+  const end = key.indexOf('\n');
+  return end === -1 ? [key, ''] : [key.slice(0, end), key.slice(end + 1)];
 }
 
 /** The operations in a message of the channel, or `undefined` if it is one of the application. */

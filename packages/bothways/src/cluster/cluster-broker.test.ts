@@ -17,7 +17,7 @@ const PROGRAM = `
     onCommand(async ({ name, call, topic, data }) => {
       if (call === 'open') {
         brokers.set(name, clusterBroker({ name }));
-        await brokers.get(name).open((topic, data) => tell({ name, topic, data: pack(data) }));
+        await brokers.get(name).open({ receive: (topic, data) => tell({ name, topic, data: pack(data) }) });
         tell({ name, done: true });
       } else if (call === 'close') {
         await brokers.get(name).close();

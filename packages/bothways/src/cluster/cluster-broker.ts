@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
 import { STRING, checkOptions, type Rule } from '../node/options.js';
 import { BrokerError } from '../protocol/errors.js';
-import type { Broker, BrokerReceiver } from '../pubsub/broker.js';
-import { OperationQueue, keyOf, operationsOf, sizeOf, type Operation } from './channel.js';
+import type { Broker, BrokerNode } from '../pubsub/broker.js';
+import { OperationQueue, keyOf, operationsOf, partsOf, sizeOf, type Operation } from './channel.js';
 
 /** How the topics of a server span the workers of a cluster. */
 export interface ClusterBrokerOptions {
@@ -32,14 +32,14 @@ const queue = new OperationQueue((message, taken) => {
 
 class ClusterBroker implements Broker {
   readonly #name: string;
-  #receive: BrokerReceiver | undefined;
+  #node: BrokerNode | undefined;
   #onOpened: (() => void) | undefined;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  async open(receive: BrokerReceiver): Promise<void> {
+  async open(node: BrokerNode): Promise<void> {
     if (brokers.has(this.#name)) {
       throw new TypeError(
         `Another server of this process has a clusterBroker named '${this.#name}': give each a name of its own`,
@@ -56,15 +56,15 @@ class ClusterBroker implements Broker {
         'The primary process of the cluster does not answer: call startWorkers() or relayTopics() there',
       );
     }
-    this.#receive = receive;
+    this.#node = node;
   }
 
-  subscribe(topic: string): void {
-    pushChange(['subscribe', keyOf(this.#name, topic)]);
+  subscribe(filter: string): void {
+    pushChange(['subscribe', keyOf(this.#name, filter)]);
   }
 
-  unsubscribe(topic: string): void {
-    pushChange(['unsubscribe', keyOf(this.#name, topic)]);
+  unsubscribe(filter: string): void {
+    pushChange(['unsubscribe', keyOf(this.#name, filter)]);
   }
 
   publish(topic: string, data: string | Uint8Array): void {
@@ -84,7 +84,7 @@ class ClusterBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    this.#receive = undefined;
+    this.#node = undefined;
     if (brokers.get(this.#name) !== this) return;
     brokers.delete(this.#name);
     if (brokers.size === 0) process.off('message', onMessage);
@@ -96,8 +96,8 @@ class ClusterBroker implements Broker {
       if (kind === 'opened') this.#onOpened?.();
       return;
     }
-    const topic = key.slice(this.#name.length + 1);
-    this.#receive?.(topic, kind === 'text' ? data : Buffer.from(data, 'base64'));
+    const [, topic] = partsOf(key);
+    this.#node?.receive(topic, kind === 'text' ? data : Buffer.from(data, 'base64'));
   }
 
   #opened(): Promise<boolean> {
@@ -113,7 +113,7 @@ class ClusterBroker implements Broker {
 
 function onMessage(message: unknown): void {
   for (const operation of operationsOf(message) ?? []) {
-    brokers.get(operation[1].split('\n', 1)[0]!)?.take(operation);
+    brokers.get(partsOf(operation[1])[0])?.take(operation);
   }
 }
 

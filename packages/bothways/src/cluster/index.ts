@@ -1,4 +1,3 @@
 export { clusterBroker, type ClusterBrokerOptions } from './cluster-broker.js';
 export { relayTopics } from './relay.js';
 export { startWorkers, type StartWorkersOptions, type CloseWorkersOptions, type Workers } from './workers.js';
-export type { Broker, BrokerReceiver } from '../pubsub/broker.js';

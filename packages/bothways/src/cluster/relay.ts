@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { Topics } from '../pubsub/topics.js';
-import { OperationQueue, operationsOf, type Operation } from './channel.js';
+import { OperationQueue, operationsOf, partsOf, type Operation } from './channel.js';
 
 /** How much may wait for a worker, UTF-16 code units: what several workers have published at once has room. */
 const MAX_WAITING = 128 * 1024 * 1024;
@@ -36,7 +36,8 @@ class Member {
 
 class Relay {
   readonly #members = new Map<Worker, Member>();
-  readonly #topics = new Topics<Member>();
+  /** By the names of servers. */
+  readonly #topics = new Map<string, Topics<Member>>();
 
   start(): void {
     cluster.on('message', (worker, message) => {
@@ -58,16 +59,20 @@ class Relay {
   #take(from: Member, operations: readonly Operation[]): void {
     for (const operation of operations) {
       const [kind, key] = operation;
+      const [server, topic] = partsOf(key);
       if (kind === 'open') {
+        if (!this.#topics.has(server)) this.#topics.set(server, new Topics());
         from.tell(['opened', key]);
       } else if (kind === 'subscribe') {
         from.keys.add(key);
-        this.#topics.subscribe(key, from);
+        this.#topics.get(server)?.subscribe(topic, from);
       } else if (kind === 'unsubscribe') {
         from.keys.delete(key);
-        this.#topics.unsubscribe(key, from);
+        this.#topics.get(server)?.unsubscribe(topic, from);
       } else {
-        for (const member of this.#topics.of(key)) if (member !== from) member.tell(operation);
+        for (const member of this.#topics.get(server)?.of(topic) ?? []) {
+          if (member !== from) member.tell(operation);
+        }
       }
     }
   }
@@ -76,7 +81,10 @@ class Relay {
     const member = this.#members.get(worker);
     if (member === undefined) return;
     this.#members.delete(worker);
-    for (const key of member.keys) this.#topics.unsubscribe(key, member);
+    for (const key of member.keys) {
+      const [server, filter] = partsOf(key);
+      this.#topics.get(server)?.unsubscribe(filter, member);
+    }
   }
 }
 

@@ -19,10 +19,16 @@ export interface Handlers<State = unknown> {
   ping?(socket: Connection<State, Buffer>, payload: Buffer): Outcome;
   /** A Pong arrived, asked for or not. */
   pong?(socket: Connection<State, Buffer>, payload: Buffer): Outcome;
+  /**
+   * The broker was away: messages of these filters, to which the connection subscribed, may be lost. What is published
+   * from now on comes.
+   */
+  missed?(socket: Connection<State, Buffer>, filters: readonly string[]): Outcome;
   /** The connection is gone; see `CloseInfo` for the code, and `socket.closed` for the rest. Called once. */
   close?(socket: Connection<State, Buffer>, code: number, reason: string): Outcome;
   /**
-   * Another handler, or `accept`, threw or rejected: nobody else can catch it. Without this handler it becomes a
+   * Another handler, or `accept`, threw or rejected, or the broker did not send what it had taken (a `BrokerError`):
+   * nobody else can catch it. Without this handler it becomes a
    * process warning. Why a connection failed is no error of the application: `closed` says it.
    */
   error?(error: Error, socket: Connection<State, Buffer> | undefined): void;

@@ -167,6 +167,7 @@ export const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
   drain: FUNCTION,
   ping: FUNCTION,
   pong: FUNCTION,
+  missed: FUNCTION,
   close: FUNCTION,
   error: FUNCTION,
 };

@@ -3,20 +3,21 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BrokerError } from '../protocol/errors.js';
-import type { Broker, BrokerReceiver } from '../pubsub/broker.js';
+import type { Broker, BrokerNode } from '../pubsub/broker.js';
 import { serve } from './server.js';
 import { until } from './test-arrivals.js';
 import { startWatched, wsJoin } from './test-server.js';
+import { openByRequest } from './test-session.js';
 
 /** A broker that tells what it was asked for. */
 class Recorder implements Broker {
   readonly calls: unknown[][] = [];
-  receive!: BrokerReceiver;
+  node!: BrokerNode;
   failure: Error | undefined;
 
-  async open(receive: BrokerReceiver): Promise<void> {
+  async open(node: BrokerNode): Promise<void> {
     this.calls.push(['open']);
-    this.receive = receive;
+    this.node = node;
     await Promise.resolve();
     this.#check();
   }
@@ -91,9 +92,9 @@ describe('A server with a broker', () => {
     server.publish('a', new Uint16Array([1, 2, 3]).subarray(1, 2));
     server.publish('b', 'for others');
     server.publish('a', 'except', { except: atServer });
-    broker.receive('a', 'from afar');
-    broker.receive('a', new Uint8Array([9]));
-    broker.receive('c', 'nobody any more');
+    broker.node.receive('a', 'from afar');
+    broker.node.receive('a', new Uint8Array([9]));
+    broker.node.receive('c', 'nobody any more');
     expect(await messages.take(4)).toEqual(['text', Buffer.from([2, 0]), 'from afar', Buffer.from([9])]);
     expect(broker.calls.slice(2)).toEqual([
       ['publish', 'a', 'text'],
@@ -102,6 +103,94 @@ describe('A server with a broker', () => {
       ['publish', 'a', 'except'],
     ]);
   });
+
+  it('tells of filters with wildcards, and delivers once to whoever has several', async () => {
+    const { broker, server, enter } = await startBrokered();
+    const { messages, atServer } = await enter();
+    for (const filter of ['a/+', 'a/#', 'a/b', 'a/+']) atServer.subscribe(filter);
+    server.publish('a/b', 'here');
+    broker.node.receive('a/c', 'from afar');
+    broker.node.receive('b', 'for nobody');
+    atServer.unsubscribe('a/#');
+    server.publish('a', 'nobody any more');
+    broker.node.receive('a/d', 'last');
+    expect(await messages.take(3)).toEqual(['here', 'from afar', 'last']);
+    expect(broker.calls.slice(1).filter(([name]) => name !== 'publish')).toEqual([
+      ['subscribe', 'a/+'],
+      ['subscribe', 'a/#'],
+      ['subscribe', 'a/b'],
+      ['unsubscribe', 'a/#'],
+    ]);
+  });
+
+  it('tells each subscriber when messages may be lost, and of which filters', async () => {
+    const told: unknown[][] = [];
+    const broker = new Recorder();
+    const { server, opened } = await startWatched(
+      { broker, sessions: true },
+      { missed: (socket, filters) => void told.push([socket, filters]) },
+    );
+    await wsJoin(server);
+    const plain = await opened.next();
+    await openByRequest(server);
+    const session = await opened.next();
+    await wsJoin(server);
+    await opened.next();
+    plain.subscribe('a/+');
+    plain.subscribe('b');
+    session.subscribe('a/#');
+    broker.node.missed();
+    expect(told).toEqual([
+      [plain, ['a/+', 'b']],
+      [session, ['a/#']],
+    ]);
+  });
+
+  it('closes a connection with 1011 whose handler missed throws, and goes on', async () => {
+    const failure = new Error('of the handler');
+    const broker = new Recorder();
+    const errors: unknown[] = [];
+    const { server, opened } = await startWatched(
+      { broker },
+      {
+        missed() {
+          throw failure;
+        },
+        error: (error, socket) => void errors.push([error, socket]),
+      },
+    );
+    const { closed } = await wsJoin(server);
+    const socket = await opened.next();
+    socket.subscribe('a');
+    broker.node.missed();
+    expect((await closed)[0]).toBe(1011);
+    expect(errors).toEqual([[failure, socket]]);
+  });
+
+  it('reports what the broker took and did not send', async () => {
+    const errors: unknown[] = [];
+    const broker = new Recorder();
+    await startWatched({ broker }, { error: (error, socket) => void errors.push([error, socket]) });
+    const failure = new BrokerError('ERR_BROKER_REFUSED', 'no');
+    broker.node.failed(failure);
+    expect(errors).toEqual([[failure, undefined]]);
+  });
+
+  it.each([['a+'], ['#/a'], [''], [5], ['$bothways/x']])('is not asked for the filter %j', async (filter) => {
+    const { broker, enter } = await startBrokered();
+    const { atServer } = await enter();
+    expect(() => atServer.subscribe(filter as string)).toThrow(TypeError);
+    expect(broker.calls).toEqual([['open']]);
+  });
+
+  it.each([['a/+'], ['#'], [''], [5], ['$bothways/x']])(
+    'is not given what is published to %j',
+    async (topic) => {
+      const { broker, server } = await startBrokered();
+      expect(() => server.publish(topic as string, 'data')).toThrow(TypeError);
+      expect(broker.calls).toEqual([['open']]);
+    },
+  );
 
   it('sends to nobody what the broker does not take', async () => {
     const { broker, server, enter } = await startBrokered();

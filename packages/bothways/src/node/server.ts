@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Broker } from '../pubsub/broker.js';
+import type { Broker, BrokerNode } from '../pubsub/broker.js';
+import { checkFilter, checkTopic } from '../pubsub/filter.js';
 import { Topics } from '../pubsub/topics.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import type { Connection, Data } from '../protocol/contract.js';
@@ -143,7 +144,7 @@ const TOO_MANY_FROM_ADDRESS = new Refusal(429, 'There are too many connections f
 });
 
 class NodeServer<State>
-  implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget, HubHost
+  implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget, HubHost, BrokerNode
 {
   readonly role = 'server';
   readonly limits: ConnectionLimits;
@@ -196,7 +197,7 @@ class NodeServer<State>
 
   async listen(): Promise<void> {
     const { port, host } = this.#options;
-    await this.#broker?.open((topic, data) => this.#deliver(topic, data, undefined));
+    await this.#broker?.open(this);
     if (port === undefined) return;
     try {
       await this.#own!.listen(port, host);
@@ -235,6 +236,7 @@ class NodeServer<State>
   }
 
   publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
+    checkTopic(topic);
     this.#broker?.publish(topic, typeof data === 'string' ? data : toBytes(data));
     this.#deliver(topic, data, options.except);
   }
@@ -350,25 +352,40 @@ class NodeServer<State>
     report(this.handlers, error, undefined);
   }
 
-  // What a connection asks (ConnectionOwner).
+  // What the broker tells (BrokerNode).
 
-  subscribe(connection: ServedConnection<State>, topic: string): void {
-    if (typeof topic !== 'string' || topic === '')
-      throw new TypeError('A topic is a string that is not empty');
-    if (!this.#connections.has(connection)) return;
-    (connection.topics ??= new Set()).add(topic);
-    if (this.#topics.subscribe(topic, connection)) this.#broker?.subscribe(topic);
+  receive(topic: string, data: string | Uint8Array): void {
+    this.#deliver(topic, data, undefined);
   }
 
-  unsubscribe(connection: ServedConnection<State>, topic: string): void {
-    if (connection.topics?.delete(topic) === true) this.#unsubscribe(topic, connection);
+  missed(): void {
+    const { handlers } = this;
+    if (handlers.missed === undefined) return;
+    for (const connection of this.#connections) {
+      const { topics } = connection;
+      if (topics !== undefined && topics.size > 0)
+        connection.run(() => handlers.missed!(connection, [...topics]));
+    }
+  }
+
+  // What a connection asks (ConnectionOwner).
+
+  subscribe(connection: ServedConnection<State>, filter: string): void {
+    checkFilter(filter);
+    if (!this.#connections.has(connection)) return;
+    (connection.topics ??= new Set()).add(filter);
+    if (this.#topics.subscribe(filter, connection)) this.#broker?.subscribe(filter);
+  }
+
+  unsubscribe(connection: ServedConnection<State>, filter: string): void {
+    if (connection.topics?.delete(filter) === true) this.#unsubscribe(filter, connection);
   }
 
   remove(connection: ServedConnection<State>): void {
     this.#connections.delete(connection);
     if (connection.compression !== undefined) this.#compression!.release(connection.compression);
     this.#forgetAddress(connection.request.remoteAddress);
-    for (const topic of connection.topics ?? []) this.#unsubscribe(topic, connection);
+    for (const filter of connection.topics ?? []) this.#unsubscribe(filter, connection);
     connection.topics = undefined;
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
@@ -378,8 +395,8 @@ class NodeServer<State>
     return typeof address === 'object' && address !== null ? address : undefined;
   }
 
-  #unsubscribe(topic: string, connection: ServedConnection<State>): void {
-    if (this.#topics.unsubscribe(topic, connection)) this.#broker?.unsubscribe(topic);
+  #unsubscribe(filter: string, connection: ServedConnection<State>): void {
+    if (this.#topics.unsubscribe(filter, connection)) this.#broker?.unsubscribe(filter);
   }
 
   /** Sends to the connections of this server. */

@@ -1,40 +1,63 @@
-/** What a broker hands to the node that opened it: a message that another node published. */
-export type BrokerReceiver = (topic: string, data: string | Uint8Array) => void;
+import type { BrokerError } from '../protocol/errors.js';
+
+/** The node that has opened a broker: one server with its connections. */
+export interface BrokerNode {
+  /**
+   * Takes a message that another node published. It MUST be called for each message to a topic that one of this node's
+   * filters has, as soon as the subscription has taken effect, once, however many of its filters have that topic: text
+   * as a string, binary as bytes that nobody changes any more. It MUST NOT be called for what this node published
+   * itself, nor before `open` is fulfilled, nor after `close`. Messages of one node to one topic MUST come in the order
+   * in which they were published.
+   */
+  receive(topic: string, data: string | Uint8Array): void;
+
+  /**
+   * The broker was away, is back, and the subscriptions that this node had hold again. It MUST be called when what
+   * others published meanwhile may not come any more, and before anything that they publish afterwards does.
+   */
+  missed(): void;
+
+  /** Something that `publish` took will not be sent. It MUST be called then. */
+  failed(error: BrokerError): void;
+}
 
 /**
- * Carries what is published from node to node; a *node* is one server with its connections. A server opens the broker
- * that it was given, and closes it: a broker serves one server. A topic is a string that is not empty, and compared
- * code unit by code unit.
+ * Carries what is published from node to node. A server opens the broker that it was given, and closes it: a broker
+ * serves one server.
+ *
+ * A topic is a path of levels between slashes. A filter is one topic, or more of them by `+` and `#`, as in MQTT
+ * (MQTT 5.0, 4.7): `matches` of `bothways/pubsub` says which. Both are at most 1,024 UTF-16 code units, and are
+ * compared code unit by code unit.
  */
 export interface Broker {
   /**
    * Called once, before anything else. When the promise is fulfilled, the broker MUST take all other calls.
    *
-   * @param receive takes what the others publish. It MUST be called for each message that another node published to a
-   * topic while this node subscribed to it, as soon as the subscription has taken effect: text as a string, binary as
-   * bytes that nobody changes any more. It MUST NOT be called for what this node published itself, nor before `open`
-   * is fulfilled, nor after `close`. Messages of one node to one topic MUST come in the order in which they were
-   * published, and once.
+   * @throws {BrokerError} `ERR_BROKER_AWAY` when the broker does not answer within a time that its documentation states.
    */
-  open(receive: BrokerReceiver): Promise<void>;
+  open(node: BrokerNode): Promise<void>;
 
   /**
-   * Called when the first connection of this node subscribes to a topic, and not again before `unsubscribe`. It MUST
-   * NOT throw: what fails is tried again, or told by `publish`.
+   * Called when the first connection of this node subscribes to a filter, and not again before `unsubscribe`. It MUST
+   * NOT throw: what fails is tried again. It MUST hold until then, through whatever happens to the broker.
    */
-  subscribe(topic: string): void;
+  subscribe(filter: string): void;
 
-  /** Called when the last connection of this node has unsubscribed from a topic. It MUST NOT throw. */
-  unsubscribe(topic: string): void;
+  /** Called when the last connection of this node has unsubscribed from a filter. It MUST NOT throw. */
+  unsubscribe(filter: string): void;
 
   /**
-   * Sends a message to the other nodes. The bytes may be changed when it has returned.
+   * Sends a message to the other nodes. The bytes may be changed when it has returned. While the broker is away it MUST
+   * keep messages, up to a limit that its documentation states, and send them when it is back, in their order and once.
    *
-   * @throws {BrokerError} when the message is not taken. It MUST throw rather than let more wait than a limit that
-   * its documentation states, and MUST NOT drop what it has taken without telling anybody.
+   * @throws {BrokerError} when the message is not taken: `ERR_BROKER_FULL` above that limit. What it has taken it MUST
+   * NOT drop without calling `failed`.
    */
   publish(topic: string, data: string | Uint8Array): void;
 
-  /** Lets go of everything; what was published before MUST still be sent. Subscriptions end with it. */
+  /**
+   * Lets go of everything. What was published before MUST still be sent, if the broker is there; otherwise it is given
+   * up after a time that the documentation states. Subscriptions end with it.
+   */
   close(): Promise<void>;
 }

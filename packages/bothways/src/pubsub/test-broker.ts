@@ -22,12 +22,14 @@ async function settle(node: TestNode, by: TestNode): Promise<void> {
   const topic = `probe ${probes++}`;
   node.subscribe(topic);
   const probing = setInterval(() => by.publish(topic, 'probe'), 5);
-  for (;;) {
-    const [arrived] = await node.received.next();
-    if (arrived === topic) break;
-    expect(arrived).toMatch(/^probe /);
+  try {
+    for (let arrived = ''; arrived !== topic;) {
+      [arrived] = await node.received.next();
+      expect(arrived).toMatch(/^probe /);
+    }
+  } finally {
+    clearInterval(probing);
   }
-  clearInterval(probing);
   node.unsubscribe(topic);
 }
 
@@ -56,16 +58,28 @@ export function testBroker(name: string, open: () => Promise<readonly [TestNode,
       [one, two, three] = await open();
     });
 
-    it.each(['news', 'a/b/+/#', 'Grüße 👋', 'two\nlines', '__proto__', ' ', 'x'.repeat(1_000)])(
-      'carries text and bytes to the subscribers of %j',
-      async (topic) => {
-        two.subscribe(topic);
-        await settle(two, one);
-        const sent = ['text 👋', Buffer.from([0, 10, 255]), '', Buffer.alloc(0)];
-        for (const data of sent) one.publish(topic, data);
-        expect(await take(two, 4)).toEqual(sent.map((data) => [topic, data]));
-      },
-    );
+    it.each([
+      'news',
+      'a/b/c',
+      '/',
+      'a//b',
+      '$SYS/a',
+      'a.b c>d*e?[f]\\^{}%20',
+      'Grüße 👋',
+      'two\nlines',
+      'a\r\nb\0c\td',
+      '__proto__',
+      ' ',
+      '*',
+      '>',
+      'x'.repeat(1_000),
+    ])('carries text and bytes to the subscribers of %j', async (topic) => {
+      two.subscribe(topic);
+      await settle(two, one);
+      const sent = ['text 👋', Buffer.from([0, 10, 255]), '', Buffer.alloc(0)];
+      for (const data of sent) one.publish(topic, data);
+      expect(await take(two, 4)).toEqual(sent.map((data) => [topic, data]));
+    });
 
     it('hands nothing back to the node that published it, and nothing to those that did not ask for it', async () => {
       for (const node of [one, two]) node.subscribe('news');
@@ -79,6 +93,64 @@ export function testBroker(name: string, open: () => Promise<readonly [TestNode,
       expect(await take(one, 1)).toEqual([['news', 'of two']]);
       expect(await take(two, 1)).toEqual([['news', 'of one']]);
       expect(await take(three, 1)).toEqual([['new', 'last']]);
+    });
+
+    it.each([
+      ['a/+', ['a/b', 'a/'], ['a', 'a/b/c', 'b/a']],
+      ['a/#', ['a', 'a/b', 'a/b/c', 'a//'], ['b', 'ab', 'b/a']],
+      ['#', ['a', 'b/c', '/'], ['$a']],
+      ['+/b', ['a/b', '/b', '*/b'], ['$a/b', 'b', 'a/b/c']],
+      ['+/+/c', ['a/b/c', '//c'], ['a/c', 'a/b/c/d']],
+      ['a*/+', ['a*/b'], ['ab/c', 'a/b']],
+      ['a?[b]/+', ['a?[b]/c'], ['axb/c']],
+    ])(
+      'carries to the subscribers of %j what is published to %j, and not to %j',
+      async (filter, topics, others) => {
+        two.subscribe(filter);
+        await settle(two, one);
+        for (const topic of [...others, ...topics]) one.publish(topic, topic);
+        expect(await take(two, topics.length)).toEqual(topics.map((topic) => [topic, topic]));
+        two.subscribe('last');
+        await settle(two, one);
+        one.publish('last', '');
+        expect(await take(two, 1)).toEqual([['last', '']]);
+      },
+    );
+
+    it('brings a message once, however many filters have its topic, and however they come and go', async () => {
+      const filters = ['a/b', 'a/+', '#', 'a/#', '+/b'];
+      for (const filter of filters) two.subscribe(filter);
+      await settle(two, one);
+      for (const [index, filter] of filters.entries()) {
+        one.publish('a/b', `${index}`);
+        one.publish('a/b', `again ${index}`);
+        expect(await take(two, 2)).toEqual([
+          ['a/b', `${index}`],
+          ['a/b', `again ${index}`],
+        ]);
+        two.unsubscribe(filter);
+        await settle(two, one);
+      }
+      one.publish('a/b', 'nobody');
+      await settle(two, one);
+      two.subscribe('a/b');
+      await settle(two, one);
+      one.publish('a/b', 'somebody');
+      expect(await take(two, 1)).toEqual([['a/b', 'somebody']]);
+    });
+
+    it('loses and repeats nothing for a filter while others come and go', async () => {
+      two.subscribe('a/+');
+      await settle(two, one);
+      const sent = Array.from({ length: 500 }, (_, index) => `${index}`);
+      for (const [index, data] of sent.entries()) {
+        one.publish('a/b', data);
+        if (index % 50 === 10) two.subscribe('a/b');
+        if (index % 50 === 20) two.subscribe('#');
+        if (index % 50 === 30) two.unsubscribe('a/b');
+        if (index % 50 === 40) two.unsubscribe('#');
+      }
+      expect((await take(two, sent.length)).map(([, data]) => data)).toEqual(sent);
     });
 
     it('keeps the order of 1,000 messages, and brings each once', async () => {

@@ -1,4 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { matches } from './filter.js';
+import { filters, topics as names } from './test-filters.js';
 import { Topics } from './topics.js';
 
 function topicsOf(...subscriptions: [topic: string, subscriber: string][]): Topics<string> {
@@ -80,5 +83,53 @@ describe('Topics', () => {
     expect(before).toEqual([]);
     // A list that had been kept would be the same one.
     expect(topics.of('a')).not.toBe(first);
+  });
+
+  it('have the subscribers of all filters that match, each once', () => {
+    const topics = topicsOf(['a/b', 'x'], ['a/+', 'x'], ['a/+', 'y'], ['a/#', 'z'], ['#', 'y'], ['b/#', 'w']);
+    const of = (topic: string): string =>
+      [...topics.of(topic)].toSorted((one, other) => (one < other ? -1 : 1)).join('');
+    expect(['a/b', 'a', 'b', 'c', '$a'].map(of)).toEqual(['xyz', 'yz', 'wy', 'y', '']);
+  });
+
+  it('say who was the first of a filter with wildcards, and who the last', () => {
+    const topics = new Topics<string>();
+    expect(topics.subscribe('a/+', 'x')).toBe(true);
+    expect(topics.subscribe('a/+', 'y')).toBe(false);
+    expect(topics.subscribe('a/+/b', 'x')).toBe(true);
+    expect(topics.subscribe('a/#', 'x')).toBe(true);
+    expect(topics.unsubscribe('a/+', 'z')).toBe(false);
+    expect(topics.unsubscribe('a/+', 'x')).toBe(false);
+    expect(topics.unsubscribe('a/+', 'y')).toBe(true);
+    expect(topics.unsubscribe('a/+', 'y')).toBe(false);
+    expect([...topics.of('a/c/b')]).toEqual(['x']);
+    expect(topics.unsubscribe('c/+', 'x')).toBe(false);
+  });
+
+  it('are those that matching each filter alone would find, whatever came and went', () => {
+    const change = fc.tuple(fc.boolean(), filters, fc.integer({ min: 0, max: 4 }));
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), names, (changes, topic) => {
+        const topics = new Topics<number>();
+        const plain = new Map<string, Set<number>>();
+        for (const [comes, filter, subscriber] of changes) {
+          const subscribers = plain.get(filter) ?? new Set();
+          const before = subscribers.size;
+          const told = comes ? topics.subscribe(filter, subscriber) : topics.unsubscribe(filter, subscriber);
+          if (comes) subscribers.add(subscriber);
+          else subscribers.delete(subscriber);
+          const isTurn = comes ? before === 0 : before === 1 && subscribers.size === 0;
+          expect([comes, filter, told]).toEqual([comes, filter, isTurn]);
+          plain.set(filter, subscribers);
+        }
+        const expected = [...plain].flatMap(([filter, subscribers]) =>
+          matches(filter, topic) ? [...subscribers] : [],
+        );
+        const found = [...topics.of(topic)];
+        expect(found).toHaveLength(new Set(expected).size);
+        expect(new Set(found)).toEqual(new Set(expected));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });

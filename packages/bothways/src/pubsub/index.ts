@@ -1,0 +1,2 @@
+export type { Broker, BrokerNode } from './broker.js';
+export { covers, matches } from './filter.js';
