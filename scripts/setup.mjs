@@ -11,8 +11,10 @@ const DEBIAN_PACKAGES = {
   'python3-twisted': '/usr/lib/python3/dist-packages/twisted/__init__.py',
   'libwebsockets-test-server': '/usr/bin/libwebsockets-test-server',
   haproxy: '/usr/sbin/haproxy',
+  'nats-server': '/usr/sbin/nats-server',
   'nginx-light': '/usr/sbin/nginx',
   openssl: '/usr/bin/openssl',
+  'redis-server': '/usr/bin/redis-server',
 };
 
 /** Installs what the workspace's lockfile names, unless it is there already. */

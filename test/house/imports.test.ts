@@ -14,7 +14,7 @@ const FOLDERS: Readonly<Record<string, { readonly folders: readonly string[]; re
   node: { folders: ['protocol', 'session', 'pubsub'], node: true },
   cluster: { folders: ['protocol', 'pubsub', 'node'], node: true },
   browser: { folders: ['protocol', 'session'], node: false },
-  brokers: { folders: ['pubsub', 'session'], node: false },
+  brokers: { folders: ['protocol', 'pubsub', 'session'], node: true },
   testing: { folders: ['protocol', 'session', 'pubsub'], node: true },
 };
 

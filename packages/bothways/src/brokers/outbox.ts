@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { BrokerError } from '../protocol/errors.js';
+import { seal } from './envelope.js';
+
+/** A message that the broker has not confirmed yet. */
+export interface Unconfirmed {
+  readonly topic: string;
+  readonly bytes: Buffer;
+}
+
+/** What each message takes beside its bytes and its topic, about. */
+const OVERHEAD = 128;
+
+/**
+ * What a node has published and the broker has not confirmed: it is kept, and sent again, in the same order, when the
+ * broker was away in between. Its numbers tell the others what they have already.
+ */
+export class Outbox {
+  /** This node, to the others: 64 random bits. */
+  readonly node = randomBytes(8).toString('base64url');
+  readonly #limit: number;
+  readonly #messages = new Set<Unconfirmed>();
+  #number = 0;
+  #waiting = 0;
+  #onEmpty: (() => void)[] = [];
+
+  /** @param limit how much may wait, bytes. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How much waits, bytes. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** @throws {BrokerError} `ERR_BROKER_FULL` above the limit. */
+  put(topic: string, data: string | Uint8Array): Unconfirmed {
+    if (this.#waiting > 0 && this.#waiting + data.length > this.#limit) {
+      throw new BrokerError(
+        'ERR_BROKER_FULL',
+        `${this.#waiting} bytes wait for the broker, and no more than ${this.#limit} may: publish less, or later`,
+      );
+    }
+    const message = { topic, bytes: seal(this.node, ++this.#number, data) };
+    this.#messages.add(message);
+    this.#waiting += sizeOf(message);
+    return message;
+  }
+
+  /** All that waits, the oldest first. */
+  [Symbol.iterator](): Iterator<Unconfirmed> {
+    return this.#messages.values();
+  }
+
+  /** The broker has a message, or nothing will come of it. @returns false when that was known. */
+  settle(message: Unconfirmed): boolean {
+    if (!this.#messages.delete(message)) return false;
+    this.#waiting -= sizeOf(message);
+    if (this.#messages.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+    return true;
+  }
+
+  /** Waits until nothing waits. */
+  async empty(): Promise<void> {
+    if (this.#messages.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+}
+
+function sizeOf({ topic, bytes }: Unconfirmed): number {
+  return bytes.length + topic.length + OVERHEAD;
+}

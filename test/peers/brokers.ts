@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort, temporaryDirectory } from './start.js';
+
+/** A Redis or NATS server of this machine that a test may do anything to. */
+export interface BrokerServer extends AsyncDisposable {
+  readonly port: number;
+  /** Such as `redis://127.0.0.1:20123`. */
+  readonly url: string;
+  /** SIGKILL: all that it had in memory is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port: Redis with nothing in it, NATS with what JetStream had on its disk. */
+  restart(): Promise<void>;
+  /** SIGSTOP: connections stay, and nobody answers. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+}
+
+/** Redis 7, without persistence. */
+export function startRedis(): Promise<BrokerServer> {
+  return startServer('/usr/bin/redis-server', 'redis', 'redis-server', (port, directory) => [
+    ...['--bind', '127.0.0.1', '--port', `${port}`, '--dir', directory],
+    ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
+  ]);
+}
+
+/** NATS 2, with JetStream. */
+export function startNats(): Promise<BrokerServer> {
+  return startServer('/usr/sbin/nats-server', 'nats', 'nats-server', (port, directory) => [
+    ...['-js', '-sd', directory, '-a', '127.0.0.1', '-p', `${port}`],
+  ]);
+}
+
+async function startServer(
+  command: string,
+  scheme: string,
+  debianPackage: string,
+  argumentsOf: (port: number, directory: string) => readonly string[],
+): Promise<BrokerServer> {
+  if (!existsSync(command)) {
+    throw new Error(
+      `${command} is missing. Install it: apt-get install --no-install-recommends ${debianPackage}`,
+    );
+  }
+  const directory = await temporaryDirectory();
+  const port = await freePort();
+  let child: ChildProcess;
+  const run = async (): Promise<void> => {
+    child = spawn(command, argumentsOf(port, directory.path), { stdio: 'ignore' });
+    await answers(port, child);
+  };
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  await run();
+  return {
+    port,
+    url: `${scheme}://127.0.0.1:${port}`,
+    kill,
+    restart: run,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Waits until somebody listens. */
+async function answers(port: number, child: ChildProcess): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`It ended with status ${child.exitCode}`);
+    const socket = connect(port, '127.0.0.1');
+    const isThere = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (isThere) return;
+    await delay(10);
+  }
+}
