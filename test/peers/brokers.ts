@@ -23,15 +23,26 @@ export interface BrokerServer extends AsyncDisposable {
 /** Redis 7, without persistence. */
 export function startRedis(): Promise<BrokerServer> {
   return startServer('/usr/bin/redis-server', 'redis', 'redis-server', (port, directory) => [
-    ...['--bind', '127.0.0.1', '--port', `${port}`, '--dir', directory],
-    ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    `${port}`,
+    '--dir',
+    directory,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
   ]);
 }
 
 /** NATS 2, with JetStream. */
 export function startNats(): Promise<BrokerServer> {
   return startServer('/usr/sbin/nats-server', 'nats', 'nats-server', (port, directory) => [
-    ...['-js', '-sd', directory, '-a', '127.0.0.1', '-p', `${port}`],
+    '-js',
+    `-sd=${directory}`,
+    '-a=127.0.0.1',
+    `-p=${port}`,
   ]);
 }
 
