@@ -2,13 +2,13 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { CloseCode } from '../protocol/close.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
-import type { Alarm, Clock } from '../session/platform.js';
 import { SessionServer, type Asker, type SessionOpening, type SessionPlatform } from '../session/server.js';
 import { SessionSocket } from '../session/server-socket.js';
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import type { OpenTransport, OpeningHandshake } from './acceptor.js';
 import { NodeConnection } from './connection.js';
 import type { Handlers } from './handlers.js';
+import { nodeClock } from './node-clock.js';
 import { sessionSettingsOf, type ServerSessionOptions } from './session-options.js';
 import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
 import { nodeBase64, randomId } from './session-platform.js';
@@ -194,11 +194,7 @@ class OpeningOfSession implements OpeningHandshake<OpenSession> {
 
 /** What the sessions of a server need of Node. */
 class NodePlatform implements SessionPlatform {
-  readonly clock: Clock = {
-    now: () => performance.now(),
-    alarm: (onRing) => new WheelAlarm(onRing),
-    soon: (call) => process.nextTick(call),
-  };
+  readonly clock = nodeClock;
   readonly base64 = nodeBase64;
   readonly randomId = randomId;
   readonly #secret = randomBytes(32);
@@ -213,26 +209,5 @@ class NodePlatform implements SessionPlatform {
 
   isEqual(one: string, other: string): boolean {
     return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
-  }
-}
-
-class WheelAlarm extends Timed implements Alarm {
-  readonly #onRing: () => void;
-
-  constructor(onRing: () => void) {
-    super();
-    this.#onRing = onRing;
-  }
-
-  set(milliseconds: number): void {
-    setDeadline(this, milliseconds);
-  }
-
-  clear(): void {
-    clearDeadline(this);
-  }
-
-  onDeadline(): void {
-    this.#onRing();
   }
 }

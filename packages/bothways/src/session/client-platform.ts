@@ -1,4 +1,4 @@
-import type { Clock } from './platform.js';
+import type { Clock } from '../protocol/clock.js';
 import type { Base64, Content } from './records.js';
 
 /** What a WebSocket of the platform tells. After `close` it tells nothing more. */

@@ -8,7 +8,7 @@ import type { ClientPlatform } from './client-platform.js';
 import { SMALLEST_WINDOW, type ClientHeader, type ServerHeader } from './headers.js';
 import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
-import type { Alarm } from './platform.js';
+import type { Alarm } from '../protocol/clock.js';
 import { Closing, isCount, type Content, type Control, type Numbered } from './records.js';
 import type { CarrierName } from '../protocol/contract.js';
 

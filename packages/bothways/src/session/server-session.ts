@@ -2,7 +2,7 @@ import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import type { ClientHeader, ServerHeader } from './headers.js';
 import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
-import type { Alarm, Clock } from './platform.js';
+import type { Alarm, Clock } from '../protocol/clock.js';
 import {
   Closing,
   ERRORS,

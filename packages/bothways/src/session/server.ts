@@ -1,6 +1,6 @@
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
-import type { Clock } from './platform.js';
+import type { Clock } from '../protocol/clock.js';
 import { ERRORS, Closing, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
 import type { HttpExchange } from './server-carriers.js';
 import {

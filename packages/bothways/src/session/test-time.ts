@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from './platform.js';
+import type { Alarm, Clock } from '../protocol/clock.js';
 
 interface Entry {
   readonly time: number;

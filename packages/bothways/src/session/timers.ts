@@ -1,5 +1,5 @@
 import { timers } from './globals.js';
-import type { Alarm, Clock } from './platform.js';
+import type { Alarm, Clock } from '../protocol/clock.js';
 
 /** The longest time a timer of the platform can be set to, milliseconds. */
 const LONGEST = 2 ** 31 - 1;

@@ -1,5 +1,5 @@
 import type { CarrierName } from '../../protocol/contract.js';
-import type { Alarm } from '../platform.js';
+import type { Alarm } from '../../protocol/clock.js';
 import type { CarrierHost } from './carrier.js';
 import { HttpCarrier } from './http.js';
 

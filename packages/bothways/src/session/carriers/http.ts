@@ -1,6 +1,6 @@
 import type { Abortable, RequestEvents } from '../client-platform.js';
 import { readServerHeader, type ClientHeader, type ServerHeader } from '../headers.js';
-import type { Alarm } from '../platform.js';
+import type { Alarm } from '../../protocol/clock.js';
 import {
   OPENING_BODY,
   isCount,

@@ -1,6 +1,6 @@
 import type { Abortable } from '../client-platform.js';
 import type { ServerHeader } from '../headers.js';
-import type { Alarm } from '../platform.js';
+import type { Alarm } from '../../protocol/clock.js';
 import { parseLine } from '../records.js';
 import { lossOf, networkLoss, type CarrierHost } from './carrier.js';
 import { HttpCarrier, type Reader } from './http.js';

@@ -1,6 +1,6 @@
 import type { ClientSocket } from '../client-platform.js';
 import { readServerHeader } from '../headers.js';
-import type { Alarm } from '../platform.js';
+import type { Alarm } from '../../protocol/clock.js';
 import {
   CLOSE_CODE_BASE,
   isCount,
