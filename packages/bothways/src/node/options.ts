@@ -5,6 +5,18 @@ import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
+import {
+  BOOLEAN,
+  COUNT,
+  FUNCTION,
+  MILLISECONDS,
+  SIZE,
+  STRING,
+  checkOptions,
+  isObject,
+  wholeNumber,
+  type Rule,
+} from '../protocol/options.js';
 import type { Origins } from '../protocol/origin.js';
 import type { Broker } from '../pubsub/broker.js';
 import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
@@ -12,6 +24,17 @@ import type { Handlers } from './handlers.js';
 import type { Rejection } from './rejection.js';
 import type { ConnectionLimits } from './served-connection.js';
 import type { ServerSessionOptions } from './session-options.js';
+
+export {
+  COUNT,
+  FUNCTION,
+  MAX_TIMEOUT,
+  MILLISECONDS,
+  OBJECT,
+  STRING,
+  checkOptions,
+  type Rule,
+} from '../protocol/options.js';
 
 /** A server of Node's for HTTP/1.1, HTTP/2, or both. */
 export type AnyHttpServer = HttpServer | Http2Server | Http2SecureServer;
@@ -88,39 +111,6 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
    */
   sessions?: boolean | ServerSessionOptions | undefined;
 }
-
-/** What an option must be: a test, and how to say it. */
-export type Rule = readonly [isAllowed: (value: never) => boolean, allowed: string];
-
-const SIZE: Rule = [
-  (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0,
-  'a positive whole number of bytes',
-];
-/** The longest time a timer of the platform can be set to, milliseconds. */
-export const MAX_TIMEOUT = 2 ** 31 - 1;
-
-export const MILLISECONDS: Rule = [
-  (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMEOUT,
-  'a whole number of milliseconds from 0 to 2147483647',
-];
-export const COUNT: Rule = [
-  (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) > 0),
-  'a positive whole number or Infinity',
-];
-const BOOLEAN: Rule = [(value: unknown) => typeof value === 'boolean', 'true or false'];
-export const FUNCTION: Rule = [(value: unknown) => typeof value === 'function', 'a function'];
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-export const OBJECT: Rule = [isObject, 'an object'];
-export const STRING: Rule = [
-  (value: unknown) => typeof value === 'string' && value !== '',
-  'a string that is not empty',
-];
-
-const wholeNumber = (from: number, to: number): Rule => [
-  (value: unknown) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to,
-  `a whole number from ${from} to ${to}`,
-];
 
 export const COMPRESSION_RULES: Readonly<Record<keyof CompressionOptions, Rule>> = {
   threshold: wholeNumber(0, Number.MAX_SAFE_INTEGER),
@@ -215,29 +205,6 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   sessions: [(value: unknown) => typeof value === 'boolean' || isObject(value), 'true, false, or an object'],
 };
 
-/**
- * Refuses what is not an option or has no allowed value; `undefined` counts as left out.
- *
- * @throws {TypeError} naming the option, what was given and what is allowed.
- */
-export function checkOptions(options: object, rules: Readonly<Record<string, Rule>>, where: string): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${where} takes an object whose members may be ${Object.keys(rules).join(', ')}`);
-  }
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (value === undefined) continue;
-    if (!Object.hasOwn(rules, name)) {
-      throw new TypeError(
-        `${where} has no option '${name}'; its options are ${Object.keys(rules).join(', ')}`,
-      );
-    }
-    const [isAllowed, allowed] = rules[name]!;
-    if (!isAllowed(value as never)) {
-      throw new TypeError(`The option '${name}' must be ${allowed}, and is ${describe(value)}`);
-    }
-  }
-}
-
 /** The options of an open connection with their defaults. */
 export function limitsOf(options: ConnectionOptions): ConnectionLimits {
   const limits = withDefaults(options);
@@ -260,9 +227,3 @@ function withDefaults(options: ConnectionOptions): ConnectionLimits {
 }
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
-}
