@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import ts from 'typescript';
+import { startNats, startRedis, type BrokerServer } from '../peers/brokers.js';
 import { freePort } from '../peers/start.js';
 import { type Block, type Document, findDocuments, parseDocument, root } from './markdown.js';
 import { Program } from './program.js';
@@ -20,6 +21,12 @@ const COVERED_ELSEWHERE: Readonly<Record<string, string>> = {
 /** Documents whose code blocks are not run, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   'bench/README.md': 'a benchmark is never a test',
+};
+
+/** What is started for a document whose code blocks name its port, in place of the one that a reader has. */
+const BROKERS: Readonly<Record<string, () => Promise<BrokerServer>>> = {
+  '127.0.0.1:6379': startRedis,
+  '127.0.0.1:4222': startNats,
 };
 
 /** Fences that hold no program. */
@@ -145,8 +152,15 @@ function complaintsOf(language: string, source: string): Promise<string[]> {
 /** Runs a document's blocks in order; what serves goes on until all are done. Returns what is wrong with them. */
 async function run(document: Document): Promise<string[]> {
   const ports = await freePorts(document);
+  const brokers: BrokerServer[] = [];
   const running: Running[] = [];
   try {
+    for (const [address, startBroker] of Object.entries(BROKERS)) {
+      if (!document.blocks.some(({ source }) => source.includes(address))) continue;
+      const broker = await startBroker();
+      brokers.push(broker);
+      ports.set(address.split(':')[1]!, broker.port);
+    }
     for (const block of document.blocks) {
       if (DRAWINGS.has(block.language)) continue;
       const where = `${document.path}:${block.line}`;
@@ -165,6 +179,7 @@ async function run(document: Document): Promise<string[]> {
     return complaints;
   } finally {
     await Promise.all(running.map(({ program }) => program[Symbol.asyncDispose]()));
+    await Promise.all(brokers.map((broker) => broker[Symbol.asyncDispose]()));
   }
 }
 
