@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, temporaryDirectory } from './start.js';
 
@@ -36,14 +37,17 @@ export function startRedis(): Promise<BrokerServer> {
   ]);
 }
 
-/** NATS 2, with JetStream. */
-export function startNats(): Promise<BrokerServer> {
-  return startServer('/usr/sbin/nats-server', 'nats', 'nats-server', (port, directory) => [
-    '-js',
-    `-sd=${directory}`,
-    '-a=127.0.0.1',
-    `-p=${port}`,
-  ]);
+/**
+ * NATS 2, with JetStream.
+ *
+ * @param configuration what else its configuration file says; it is asked for at each start.
+ */
+export function startNats(configuration: () => string = () => ''): Promise<BrokerServer> {
+  return startServer('/usr/sbin/nats-server', 'nats', 'nats-server', (port, directory) => {
+    const file = join(directory, 'nats.conf');
+    writeFileSync(file, configuration());
+    return ['-js', `-sd=${directory}`, '-a=127.0.0.1', `-p=${port}`, `-c=${file}`];
+  });
 }
 
 async function startServer(

@@ -1,0 +1,606 @@
+import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startNats, type BrokerServer } from '../../../../test/peers/brokers.js';
+import { Arrivals, turns, until } from '../node/test-arrivals.js';
+import type { BrokerError } from '../protocol/errors.js';
+import { testBroker, type TestNode } from '../pubsub/test-broker.js';
+import { startFaultProxy, type FaultProxy } from '../testing/index.js';
+import type { NatsSubscribeOptions } from './nats-connection.js';
+import { natsBroker, type NatsBrokerOptions } from './nats.js';
+
+type Published = readonly [topic: string, data: string | Uint8Array];
+
+/** A node, and what its broker tells it. */
+interface Node extends TestNode {
+  readonly connection: NatsConnection;
+  /** `missed`, and the text of each message, in their order. */
+  readonly story: Arrivals<string>;
+  readonly missed: Arrivals<null>;
+  readonly failures: Arrivals<BrokerError>;
+}
+
+interface NodeOptions {
+  readonly connection?: ConnectionOptions;
+  readonly broker?: NatsBrokerOptions;
+}
+
+let server: BrokerServer;
+let tests = 0;
+
+beforeAll(async () => {
+  server = await startNats();
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+beforeEach(() => {
+  tests++;
+});
+
+/** Connects to that port, again and again and soon, as a server of a test wants it. */
+async function connectTo(port: number, options: ConnectionOptions = {}): Promise<NatsConnection> {
+  const connection = await connect({
+    port,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 10,
+    reconnectJitter: 0,
+    reconnectDelayHandler: () => 10,
+    // When it is cut off while it connects, the client waits that long.
+    timeout: 300,
+    ...options,
+  });
+  onTestFinished(() => connection.close());
+  return connection;
+}
+
+/** A node of this test. */
+async function openNode(port: number, options: NodeOptions = {}): Promise<Node> {
+  const connection = await connectTo(port, options.connection);
+  const broker = natsBroker(connection, { prefix: `test.${tests}`, ...options.broker });
+  const received = new Arrivals<Published>();
+  const story = new Arrivals<string>();
+  const missed = new Arrivals<null>();
+  const failures = new Arrivals<BrokerError>();
+  await broker.open({
+    receive(topic, data) {
+      received.push([topic, data]);
+      if (typeof data === 'string') story.push(data);
+    },
+    missed() {
+      missed.push(null);
+      story.push('missed');
+    },
+    failed: failures.push,
+  });
+  onTestFinished(() => broker.close());
+  return {
+    connection,
+    received,
+    story,
+    missed,
+    failures,
+    subscribe: (topic) => broker.subscribe(topic),
+    unsubscribe: (topic) => broker.unsubscribe(topic),
+    publish: (topic, data) => broker.publish(topic, data),
+    publishAndChange(topic, bytes) {
+      broker.publish(topic, bytes);
+      bytes.fill(0);
+    },
+    close: () => broker.close(),
+  };
+}
+
+/** Waits until what `node` has asked of NATS before is done. */
+function done(node: Node): Promise<void> {
+  return node.connection.flush();
+}
+
+async function startProxy(): Promise<FaultProxy> {
+  const proxy = await startFaultProxy({ target: server.port });
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+/** What in a node's story is out of order, or comes after something missing without `missed` in between. */
+function gapsOf(story: readonly string[], sent: readonly string[]): string[] {
+  const wrong: string[] = [];
+  let next = 0;
+  let isMissing = false;
+  for (const entry of story) {
+    if (entry === 'missed') {
+      isMissing = true;
+      continue;
+    }
+    const index = entry === 'last' ? sent.length : sent.indexOf(entry);
+    if (index < next || (index > next && !isMissing)) wrong.push(`${entry} in place of ${next}`);
+    isMissing = false;
+    next = index + 1;
+  }
+  return wrong;
+}
+
+/** Waits for a status of a connection, `count` times. */
+async function statusOf(connection: NatsConnection, type: string, count = 1): Promise<void> {
+  let seen = 0;
+  for await (const status of connection.status()) if (status.type === type && ++seen === count) return;
+}
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
+const textsOf = (published: readonly Published[]): unknown[] => published.map(([, data]) => data);
+
+testBroker('natsBroker', async () => [
+  await openNode(server.port),
+  await openNode(server.port),
+  await openNode(server.port),
+]);
+
+describe('natsBroker', () => {
+  it('keeps what is published while NATS is dead, and holds its subscriptions', async () => {
+    const mortal = await startNats();
+    onTestFinished(() => mortal[Symbol.asyncDispose]());
+    const proxy = await startFaultProxy({ target: mortal.port });
+    onTestFinished(() => proxy.close());
+    // The publisher comes back last: core NATS has nothing for whoever is not there.
+    const one = await openNode(proxy.port);
+    const two = await openNode(mortal.port);
+    two.subscribe('news');
+    two.subscribe('a/#');
+    await done(two);
+    one.publish('news', 'before');
+    await two.received.next();
+    proxy.refuse();
+    await mortal.kill();
+    const sent = numbers(100);
+    for (const data of sent) one.publish('news', data);
+    two.subscribe('late');
+    await until(() => one.connection.info === undefined);
+    one.publish('a', 'to a');
+    await mortal.restart();
+    await two.missed.next();
+    proxy.heal();
+    one.publish('late', 'to late');
+    expect(textsOf(await two.received.take(102))).toEqual([...sent, 'to a', 'to late']);
+    await one.missed.next();
+    one.publish('a/b', 'after');
+    expect(await two.received.next()).toEqual(['a/b', 'after']);
+    expect([one.missed.items, two.missed.items, one.failures.items, two.failures.items]).toEqual([
+      [],
+      [],
+      [],
+      [],
+    ]);
+  });
+
+  it('loses nothing while NATS does not answer', async () => {
+    const sleeper = await startNats();
+    onTestFinished(() => sleeper[Symbol.asyncDispose]());
+    const one = await openNode(sleeper.port, { connection: { pingInterval: 20, maxPingOut: 100_000 } });
+    const two = await openNode(sleeper.port);
+    two.subscribe('news');
+    await done(two);
+    sleeper.pause();
+    const sent = numbers(200);
+    for (const data of sent.slice(0, 100)) one.publish('news', data);
+    await statusOf(one.connection, 'ping', 5);
+    for (const data of sent.slice(100)) one.publish('news', data);
+    sleeper.resume();
+    expect(textsOf(await two.received.take(200))).toEqual(sent);
+    expect([one.missed.items, two.missed.items]).toEqual([[], []]);
+  });
+
+  it('loses and repeats nothing of 5,000 messages when the publisher is cut off again and again', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port);
+    const two = await openNode(server.port);
+    two.subscribe('news');
+    await done(two);
+    const sent = numbers(5_000);
+    for (const [index, data] of sent.entries()) {
+      one.publish('news', data);
+      if (index % 100 === 50) await turns(1);
+      if (index % 500 !== 250) continue;
+      // In the middle of a batch, before or after NATS has it.
+      if (index % 1_000 === 250) await until(() => two.received.items.length > index / 2);
+      proxy.cut({ reset: index % 1_000 !== 250 });
+      await statusOf(one.connection, 'reconnect');
+    }
+    expect(textsOf(await two.received.take(5_000))).toEqual(sent);
+    one.publish('news', 'last');
+    expect(await two.received.next()).toEqual(['news', 'last']);
+    expect(two.missed.items).toEqual([]);
+    expect(one.missed.items.length).toBeGreaterThan(5);
+  });
+
+  it('says that something may be missing, before what comes after it, when a subscriber was cut off', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(server.port);
+    const two = await openNode(proxy.port);
+    two.subscribe('news');
+    two.subscribe('#');
+    await done(two);
+    const sent = numbers(5_000);
+    for (const [index, data] of sent.entries()) {
+      one.publish('news', data);
+      if (index % 20 === 0) await turns(1);
+      if (index % 500 === 250) proxy.cut({ reset: index % 1_000 === 250 });
+    }
+    await until(() => proxy.connections === 1);
+    const ending = setInterval(() => one.publish('news', 'last'), 5);
+    onTestFinished(() => clearInterval(ending));
+    const story: string[] = [];
+    while (story.at(-1) !== 'last') story.push(await two.story.next());
+    expect(story).toContain('missed');
+    expect(gapsOf(story, sent)).toEqual([]);
+  });
+
+  it('notices that nothing comes any more, by the heartbeat of the connection', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port, { connection: { pingInterval: 20, maxPingOut: 2 } });
+    const two = await openNode(server.port);
+    two.subscribe('news');
+    await done(two);
+    proxy.stall();
+    one.publish('news', 'while nobody listens');
+    await statusOf(one.connection, 'disconnect');
+    proxy.heal();
+    expect(await two.received.next()).toEqual(['news', 'while nobody listens']);
+    await one.missed.next();
+    one.publish('news', 'after');
+    expect(await two.received.next()).toEqual(['news', 'after']);
+  });
+
+  it('takes no more than may wait, and more again when there is room', async () => {
+    const sleeper = await startNats();
+    onTestFinished(() => sleeper[Symbol.asyncDispose]());
+    const one = await openNode(sleeper.port, { broker: { maxWaiting: 100_000 } });
+    const two = await openNode(sleeper.port);
+    two.subscribe('news');
+    await done(two);
+    sleeper.pause();
+    const payload = 'x'.repeat(1_000);
+    const refusals: unknown[] = [];
+    let taken = 0;
+    const publish = (): boolean => {
+      try {
+        one.publish('news', `${taken} ${payload}`);
+        taken++;
+        return true;
+      } catch (error) {
+        refusals.push(error);
+        return false;
+      }
+    };
+    while (publish());
+    expect(refusals).toMatchObject([{ name: 'BrokerError', code: 'ERR_BROKER_FULL' }]);
+    expect(taken).toBeGreaterThan(80);
+    expect(taken).toBeLessThan(100);
+    sleeper.resume();
+    await until(publish);
+    const texts = textsOf(await two.received.take(taken));
+    expect(texts).toEqual(numbers(taken).map((number) => `${number} ${payload}`));
+  });
+
+  it('carries messages larger than NATS takes, of two nodes at once, beside small ones', async () => {
+    const [one, two, three] = await Promise.all([1, 2, 3].map(() => openNode(server.port)));
+    three!.subscribe('+');
+    three!.subscribe('large');
+    await done(three!);
+    const sent: Published[] = [];
+    for (let index = 0; index < 5; index++) {
+      for (const [name, node] of [
+        ['one', one!],
+        ['two', two!],
+      ] as const) {
+        const large = `${name} ${index} `.repeat(300_000);
+        node.publish('large', large);
+        node.publish('small', `${name} ${index}`);
+        await turns(1);
+        sent.push(['large', large], ['small', `${name} ${index}`]);
+      }
+    }
+    const received = await three!.received.take(20);
+    for (const name of ['one', 'two']) {
+      const isOf = ([, data]: readonly [string, unknown]): boolean => (data as string).startsWith(name);
+      const [ours, theirs] = [received.filter(isOf), sent.filter(isOf)];
+      // Not toEqual, which would print megabytes.
+      expect(ours.map(([topic]) => topic)).toEqual(theirs.map(([topic]) => topic));
+      expect(ours.every(([, data], index) => data === theirs[index]![1])).toBe(true);
+    }
+  });
+
+  it('sends a large message again when it was cut off in its middle', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port);
+    const two = await openNode(server.port);
+    two.subscribe('large');
+    await done(two);
+    const large = Buffer.alloc(20 * 1024 * 1024, '0123456789abcdefg');
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const before = proxy.bytesUp;
+      if (attempt === 0) one.publish('large', large);
+      await until(() => proxy.bytesUp > before + 3 * 1024 * 1024);
+      proxy.cut();
+      await statusOf(one.connection, 'reconnect');
+    }
+    one.publish('large', 'after');
+    const [[, data], after] = (await two.received.take(2)) as [Published, Published];
+    expect(large.equals(data as Buffer)).toBe(true);
+    expect(after).toEqual(['large', 'after']);
+  });
+
+  it('refuses a message that nobody could join', async () => {
+    const one = await openNode(server.port);
+    expect(() => one.publish('large', Buffer.alloc(64 * 1024 * 1024 + 1))).toThrow(
+      expect.objectContaining({ code: 'ERR_BROKER_FULL' }),
+    );
+  });
+
+  it('does not open when NATS does not answer', async () => {
+    const proxy = await startProxy();
+    const connection = await connectTo(proxy.port);
+    proxy.stall();
+    const node = { receive() {}, missed() {}, failed() {} };
+    const opening = natsBroker(connection, { openTimeout: 30 }).open(node);
+    await expect(opening).rejects.toMatchObject({ name: 'BrokerError', code: 'ERR_BROKER_AWAY' });
+    proxy.heal();
+    await connection.close();
+    const late = natsBroker(connection).open(node);
+    await expect(late).rejects.toMatchObject({ code: 'ERR_BROKER_AWAY' });
+  });
+
+  it('opens when NATS comes back in time', async () => {
+    const proxy = await startProxy();
+    const connection = await connectTo(proxy.port);
+    proxy.refuse();
+    proxy.cut();
+    await statusOf(connection, 'reconnecting');
+    const opening = natsBroker(connection).open({ receive() {}, missed() {}, failed() {} });
+    await statusOf(connection, 'reconnecting', 2);
+    proxy.heal();
+    await expect(opening).resolves.toBeUndefined();
+  });
+
+  it('sends what was published before when it closes and NATS comes back, and nothing comes after', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port);
+    const two = await openNode(server.port);
+    for (const node of [one, two]) node.subscribe('news');
+    await done(one);
+    await done(two);
+    proxy.refuse();
+    proxy.cut();
+    const sent = numbers(100);
+    for (const data of sent) one.publish('news', data);
+    await statusOf(one.connection, 'reconnecting');
+    const closing = one.close();
+    two.publish('news', 'to nobody');
+    proxy.heal();
+    await closing;
+    expect(textsOf(await two.received.take(100))).toEqual(sent);
+    two.publish('news', 'to nobody');
+    await done(two);
+    await done(one);
+    expect([one.received.items, one.missed.items, one.failures.items]).toEqual([[], [], []]);
+    expect(one.connection.isClosed()).toBe(false);
+  });
+
+  it('gives up what waits when it closes and NATS is away, and says so', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port, { broker: { closeTimeout: 20 } });
+    proxy.stall();
+    one.publish('news', 'one');
+    one.publish('news', 'two');
+    await one.close();
+    expect(one.failures.items).toMatchObject([
+      { code: 'ERR_BROKER_AWAY', message: expect.stringContaining('2 messages') as string },
+    ]);
+  });
+
+  it('fails what waits when the connection is closed for good', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port, { connection: { maxReconnectAttempts: 2 } });
+    proxy.refuse();
+    proxy.cut();
+    for (const data of numbers(3)) one.publish('news', data);
+    expect(await one.failures.next()).toMatchObject({
+      code: 'ERR_BROKER_AWAY',
+      message: expect.stringContaining('3 messages') as string,
+    });
+    expect(() => one.publish('news', 'late')).toThrow(expect.objectContaining({ code: 'ERR_BROKER_AWAY' }));
+    one.subscribe('news');
+    one.unsubscribe('news');
+    await one.close();
+    expect(one.failures.items).toEqual([]);
+  });
+
+  it('says what NATS does not permit, and asks again when it is back', async () => {
+    let subjects = '["t.b"]';
+    const strict = await startNats(() => permit(subjects));
+    onTestFinished(() => strict[Symbol.asyncDispose]());
+    const broker = { prefix: 't' };
+    const [one, two] = await Promise.all(
+      ['some', 'all'].map((user) => openNode(strict.port, { broker, connection: { user, pass: 'p' } })),
+    );
+    one!.publish('b', 'forbidden');
+    expect(await one!.failures.next()).toMatchObject({
+      name: 'BrokerError',
+      code: 'ERR_BROKER_REFUSED',
+      cause: { operation: 'publish', subject: 't.b' },
+    });
+    one!.subscribe('a/#');
+    for (const subject of ['t.a.>', 't.a']) {
+      expect(await one!.failures.next()).toMatchObject({ cause: { operation: 'subscription', subject } });
+    }
+    one!.subscribe('b');
+    await done(one!);
+    two!.publish('a', 'nobody may');
+    two!.publish('b', 'one may');
+    expect(await one!.received.next()).toEqual(['b', 'one may']);
+    subjects = '["t.>"]';
+    await strict.kill();
+    await strict.restart();
+    await one!.missed.next();
+    two!.publish('a/b', 'now one may');
+    expect(await one!.received.next()).toEqual(['a/b', 'now one may']);
+    expect(one!.failures.items).toEqual([]);
+  });
+
+  it('leaves alone what others publish there', async () => {
+    const one = await openNode(server.port);
+    one.subscribe('#');
+    await done(one);
+    const other = await connectTo(server.port);
+    for (const payload of ['', 'hello', 'T'.repeat(12), 'P'.repeat(30)]) {
+      other.publish(`test.${tests}.news`, payload);
+    }
+    await other.flush();
+    await done(one);
+    expect([one.received.items, one.failures.items]).toEqual([[], []]);
+  });
+
+  it.each([
+    [{ prefix: '' }],
+    [{ prefix: 'a.' }],
+    [{ prefix: 'a b' }],
+    [{ prefix: 'a'.repeat(201) }],
+    [{ maxWaiting: 0 }],
+    [{ openTimeout: -1 }],
+    [{ closeTimeout: 2 ** 31 }],
+    [{ port: 4222 } as NatsBrokerOptions],
+  ])('refuses the options %j', async (options) => {
+    const connection = await connectTo(server.port);
+    expect(() => natsBroker(connection, options)).toThrow(TypeError);
+  });
+
+  it.each([undefined, null, {}, { publish() {} }, 'nats://127.0.0.1'])(
+    'refuses what is no connection: %j',
+    (connection) => {
+      expect(() => natsBroker(connection as never)).toThrow(/await its connect\(\)/);
+    },
+  );
+});
+
+/** Two users of NATS, one of whom may do less. */
+function permit(subjects: string): string {
+  return `authorization { users = [
+    { user: all, password: p },
+    { user: some, password: p, permissions: { publish: "t.a", subscribe: ${subjects} } }
+  ] }`;
+}
+
+/** A connection of which a test decides what it says, and when. */
+class ScriptedConnection {
+  info: { max_payload: number } | undefined = { max_payload: 1_000 };
+  readonly published: string[] = [];
+  readonly subscriptions: (NatsSubscribeOptions & { readonly subject: string })[] = [];
+  #onStatus: (type: string) => void = () => {};
+
+  publish(subject: string, payload: Uint8Array): void {
+    this.published.push(`${subject} ${Buffer.from(payload.subarray(18)).toString()}`);
+  }
+
+  subscribe(subject: string, options: NatsSubscribeOptions) {
+    this.subscriptions.push({ ...options, subject });
+    return { unsubscribe() {} };
+  }
+
+  flush(): Promise<void> {
+    return this.info === undefined ? Promise.reject(new Error('disconnected')) : Promise.resolve();
+  }
+
+  async *status() {
+    for (;;) yield { type: await new Promise<string>((resolve) => (this.#onStatus = resolve)) };
+  }
+
+  say(type: string): void {
+    this.#onStatus(type);
+  }
+
+  closed(): Promise<void> {
+    return new Promise(() => {});
+  }
+
+  isClosed(): boolean {
+    return false;
+  }
+
+  isDraining(): boolean {
+    return false;
+  }
+}
+
+async function openScripted() {
+  const connection = new ScriptedConnection();
+  const told: string[] = [];
+  const broker = natsBroker(connection, { prefix: 'p' });
+  await broker.open({
+    receive: () => {},
+    missed: () => told.push('missed'),
+    failed: ({ code }) => told.push(code),
+  });
+  onTestFinished(() => broker.close());
+  return { broker, connection, told };
+}
+
+describe('natsBroker, with a connection that a test makes up,', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('gives the client nothing that would overtake what is sent again', async () => {
+    const { broker, connection } = await openScripted();
+    broker.publish('a', 'before');
+    expect(connection.published.splice(0)).toEqual(['p.a before']);
+    // The client is disconnected, and its status comes later.
+    connection.info = undefined;
+    broker.publish('a', 'unnoticed');
+    connection.say('disconnect');
+    await turns();
+    broker.publish('a', 'away');
+    // The greeting of the server is there, and the connection not yet.
+    connection.info = { max_payload: 1_000 };
+    broker.publish('a', 'greeted');
+    expect(connection.published).toEqual([]);
+    connection.say('reconnect');
+    await turns();
+    expect(connection.published).toEqual(['p.a before', 'p.a unnoticed', 'p.a away', 'p.a greeted']);
+  });
+
+  it('connects once when the client says several times that it has', async () => {
+    const { broker, connection, told } = await openScripted();
+    connection.say('disconnect');
+    await turns();
+    broker.publish('a', 'away');
+    for (let count = 0; count < 3; count++) {
+      connection.say('reconnect');
+      await turns();
+    }
+    expect([connection.published, told]).toEqual([['p.a away'], ['missed']]);
+  });
+
+  it('asks again for what was refused, and says that something may be missing when it is granted', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { broker, connection, told } = await openScripted();
+    broker.subscribe('a');
+    const refusal = Object.assign(new Error('no'), { operation: 'subscription', subject: 'p.a' });
+    connection.subscriptions[0]!.callback(refusal, undefined as never);
+    vi.advanceTimersByTime(30_000);
+    connection.subscriptions[1]!.callback(refusal, undefined as never);
+    await turns();
+    expect([connection.subscriptions.length, told]).toEqual([2, []]);
+    vi.advanceTimersByTime(30_000);
+    await turns();
+    expect([connection.subscriptions.length, told]).toEqual([3, ['missed']]);
+    vi.advanceTimersByTime(60_000);
+    expect(connection.subscriptions.length).toBe(3);
+  });
+
+  it('fails a message that the client does not take', async () => {
+    const { broker, connection, told } = await openScripted();
+    connection.info = { max_payload: 20 };
+    broker.publish('a', 'larger than that');
+    expect(told).toEqual(['ERR_BROKER_REFUSED']);
+    broker.publish('a', 'b');
+    expect(connection.published).toEqual(['p.a b']);
+  });
+});
