@@ -470,6 +470,11 @@ export class NodeConnection<State = unknown>
     return false;
   }
 
+  /** @internal From the next frame on; the limit of its owner until then. */
+  set maxMessageSize(bytes: number) {
+    this.#core.maxMessageSize = bytes;
+  }
+
   get #core(): ProtocolConnection<Buffer> {
     return (this.#receiver ??= this.#makeReceiver());
   }

@@ -1,14 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { isUtf8 } from 'node:buffer';
 import { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { createOriginCheck, type OriginCheck, type Origins } from '../protocol/origin.js';
 import { BODY_SLACK, ERRORS, MEDIA_TYPE, OPENING_BODY } from '../session/records.js';
 import type { HttpExchange, TextStream } from '../session/server-carriers.js';
 import { TOO_LARGE } from '../session/server.js';
 import { UNKNOWN, errorLine } from '../session/server-session.js';
+import { RequestBody } from './request-body.js';
 import type { SessionHub, Visitor } from './session-hub.js';
-import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 export type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -84,7 +83,7 @@ export class SessionHttp {
       session === undefined
         ? OPENING_BODY
         : Math.max(OPENING_BODY, 2 * sessions.settings.maxMessage + BODY_SLACK);
-    const body = new Body(request, limit, this.#bodyTimeout, (text, error) => {
+    const body = new RequestBody(request, limit, this.#bodyTimeout, (text, error) => {
       if (error !== undefined)
         answer.error(error, error === 'too-large' ? TOO_LARGE : 'The body is not UTF-8.');
       else sessions.request(visitor, session, text, answer);
@@ -136,73 +135,6 @@ function ticketOf(url: string): string | undefined {
   return query === -1 ? undefined : (new URLSearchParams(url.slice(query)).get('ticket') ?? undefined);
 }
 
-/** The body of a request, which is read whole. */
-class Body extends Timed {
-  readonly #request: AnyRequest;
-  readonly #limit: number;
-  readonly #timeout: number;
-  #onBody: ((text: string, error?: 'too-large' | 'malformed') => void) | undefined;
-  #chunks: Buffer[] = [];
-  #length = 0;
-
-  /** @param onBody is called once, unless the client leaves before. */
-  constructor(
-    request: AnyRequest,
-    limit: number,
-    timeout: number,
-    onBody: (text: string, error?: 'too-large' | 'malformed') => void,
-  ) {
-    super();
-    this.#request = request;
-    this.#limit = limit;
-    this.#timeout = timeout;
-    this.#onBody = onBody;
-  }
-
-  read(): void {
-    const request = this.#request;
-    if (Number(request.headers['content-length'] ?? 0) > this.#limit) {
-      this.#conclude('', 'too-large');
-      return;
-    }
-    if (this.#timeout > 0) setDeadline(this, this.#timeout);
-    request.on('error', ignoreError);
-    request.on('close', () => this.#stop());
-    request.on('data', (chunk: Buffer) => this.#take(chunk));
-    request.on('end', () => {
-      if (this.#onBody === undefined) return;
-      const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-      if (isUtf8(bytes)) this.#conclude(bytes.toString('utf8'));
-      else this.#conclude('', 'malformed');
-    });
-  }
-
-  /** It does not come to an end. */
-  onDeadline(): void {
-    this.#stop();
-    this.#request.destroy();
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#onBody === undefined) return;
-    this.#length += chunk.length;
-    if (this.#length > this.#limit) this.#conclude('', 'too-large');
-    else this.#chunks.push(chunk);
-  }
-
-  #conclude(text: string, error?: 'too-large' | 'malformed'): void {
-    const onBody = this.#onBody;
-    this.#stop();
-    onBody?.(text, error);
-  }
-
-  #stop(): void {
-    clearDeadline(this);
-    this.#chunks = [];
-    this.#onBody = undefined;
-  }
-}
-
 const FIELDS_OF_GET: OutgoingHttpHeaders = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
@@ -210,17 +142,32 @@ const FIELDS_OF_GET: OutgoingHttpHeaders = {
 
 /** The answer to a request of a session. */
 class Answer implements HttpExchange {
-  onGone: (() => void) | undefined;
   readonly #response: AnyResponse;
   readonly #fields: OutgoingHttpHeaders;
+  #onGone: (() => void) | undefined;
   #isStream = false;
 
   constructor(response: AnyResponse, fields: OutgoingHttpHeaders) {
     this.#response = response;
     this.#fields = fields;
     response.on('close', () => {
-      if (this.#isStream || !response.writableEnded) this.onGone?.();
+      if (this.#isStream || !response.writableEnded) this.#onGone?.();
     });
+  }
+
+  /** Whoever waited for it may have left before it is known who wants to know. */
+  set onGone(onGone: (() => void) | undefined) {
+    this.#onGone = onGone;
+    if (this.#response.closed && onGone !== undefined) process.nextTick(() => this.#onGone?.());
+  }
+
+  get hasGoneOut(): boolean {
+    const { writableFinished, destroyed } = this.#response;
+    return writableFinished || destroyed;
+  }
+
+  abandon(): void {
+    if (!this.hasGoneOut) this.#response.destroy();
   }
 
   answer(status: number, body: string, retryAfter?: number): void {

@@ -34,6 +34,9 @@ export interface HubHost {
 /** How many WebSockets may be open that have not said yet which session they are for. */
 const MAX_STRANGERS = 10_000;
 
+/** How large the first message of a WebSocket may be, bytes: it is a header (PROTOCOL.md section 6.1). */
+const FIRST_MESSAGE = 16_384;
+
 /** The sessions of a server, and the WebSockets that carry them. */
 export class SessionHub {
   readonly sessions: SessionServer<Visitor>;
@@ -78,8 +81,13 @@ export class SessionHub {
       send: (message: string | Uint8Array) => connection.send(message),
       close: (code: number, reason: string) => connection.close(code, reason),
       pause: () => connection.pause(),
-      resume: () => connection.resume(),
+      resume: () => {
+        connection.maxMessageSize = this.#carriers.limits.maxMessageSize;
+        connection.resume();
+      },
     };
+    // Whoever has shown no token may not make the server keep much.
+    connection.maxMessageSize = FIRST_MESSAGE;
     const stranger = new Stranger(connection, () => this.#strangers--);
     this.#strangers++;
     if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
@@ -90,7 +98,8 @@ export class SessionHub {
 
   #decide(visitor: Visitor, protocols: readonly string[], opening: SessionOpening): void {
     const { maxSessions = 100_000 } = this.#options;
-    if (this.sessions.size >= maxSessions) {
+    // This one is undecided as well.
+    if (this.sessions.size + this.sessions.undecided > maxSessions) {
       opening.refuse(503, 'The server has as many sessions as it may: try again later.', 30);
       return;
     }

@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
+import { connect as connectTo } from 'node:net';
 import { once } from 'node:events';
 import express from 'express';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -6,7 +7,7 @@ import { MEDIA_TYPE } from '../session/records.js';
 import { connect } from './connect.js';
 import type { ServeOptions } from './options.js';
 import { reject } from './rejection.js';
-import { Arrivals, deferred, settled } from './test-arrivals.js';
+import { Arrivals, deferred, settled, until } from './test-arrivals.js';
 import { echo, listening, start, startWatched } from './test-server.js';
 import {
   ask,
@@ -360,6 +361,119 @@ describe('A request that is too large', () => {
     put(`.${'a'.repeat(1_001)}`);
     expect([1009, 4413]).toContain((await closed)[0]);
     await expectInnocentIsWell();
+  });
+});
+
+describe('A client that wants the server to keep much', () => {
+  it('is sent no more than a window of the server has room for, whatever its own is', async () => {
+    const { server, opened } = await startWatched({
+      sessions: { window: 65_536 },
+      maxBufferedBytes: 200_000,
+    });
+    const { put, messages, closed } = await openSocket(server);
+    put(opening({ window: Number.MAX_SAFE_INTEGER }));
+    await messages.next();
+    const socket = await opened.next();
+    for (let count = 0; count < 20; count++) socket.send('x'.repeat(10_000));
+    // Seven are 70,224 bytes of the window.
+    await messages.take(7);
+    expect(await settled(() => messages.items.length)).toBe(0);
+    expect(socket.bufferedAmount).toBeGreaterThan(100_000);
+    for (let count = 0; count < 20; count++) socket.send('x'.repeat(10_000));
+    expect(await Promise.race([closed, socket.closed])).toMatchObject({ code: 1006 });
+  });
+
+  it('gets what is not acknowledged once, however many requests it sends before it reads', async () => {
+    const { server, expectInnocentIsWell } = await startWithInnocent();
+    const { token } = await openByRequest(server);
+    for (let seq = 1; seq <= 4; seq++) {
+      await reply(server, lines(header({ seq }), 'x'.repeat(250_000)), { token });
+    }
+    const body = lines(header({ seq: 5 }));
+    const request = `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${MEDIA_TYPE}\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const socket = connectTo(server.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.pause();
+    socket.write(request.repeat(100));
+    await expectInnocentIsWell();
+    let bytes = 0;
+    let answers = 0;
+    let rest = '';
+    await new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        const parts = `${rest}${chunk.toString('latin1')}`.split('HTTP/1.1 200');
+        answers += parts.length - 1;
+        rest = parts.at(-1)!.slice(-20);
+        if (answers === 100) resolve();
+      });
+      socket.resume();
+    });
+    // What the network takes beside that depends on the system.
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(bytes).toBeLessThan(30_000_000);
+  });
+
+  it('is cut when it begins a new generation instead of reading', async () => {
+    const { server, expectInnocentIsWell } = await startWithInnocent();
+    const { token } = await openByRequest(server);
+    for (let seq = 1; seq <= 4; seq++) {
+      await reply(server, lines(header({ seq }), 'x'.repeat(250_000)), { token });
+    }
+    const requests = Array.from({ length: 100 }, (_, index) => {
+      const body = lines(header({ seq: 5, gen: index + 2, window: 1_048_576 }));
+      return `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${MEDIA_TYPE}\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    });
+    const socket = connectTo(server.port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write(requests.join(''));
+    await expectInnocentIsWell();
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => void (bytes += chunk.length));
+    socket.resume();
+    await once(socket, 'close');
+    expect(bytes).toBeLessThan(30_000_000);
+    await expectInnocentIsWell();
+  });
+
+  it('may send no more lines in a request than the window has room for', async () => {
+    const { server, expectInnocentIsWell } = await startWithInnocent();
+    const { token } = await openByRequest(server);
+    const start = performance.now();
+    expectError(
+      await reply(server, lines(header()) + '{}\n'.repeat(10_000_000), { token }),
+      400,
+      'malformed',
+    );
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect((await reply(server, lines(header(), 'fine'), { token })).records).toMatchObject([{}, 'fine']);
+    await expectInnocentIsWell();
+  });
+
+  it('leaves while it is decided about: the session counts as left', async () => {
+    const decision = deferred<undefined>();
+    const { server, opened } = await startWatched({
+      sessions: { resumeTimeout: 50 },
+      accept: () => decision.promise,
+    });
+    const body = lines(opening({ stream: 'lines' }));
+    const request = httpRequest({
+      port: server.port,
+      host: '127.0.0.1',
+      method: 'POST',
+      headers: { 'Content-Type': MEDIA_TYPE },
+    });
+    request.on('error', () => {});
+    request.end(body);
+    await until(() => server.metrics().pendingHandshakes === 1);
+    request.destroy();
+    // The server hears of it before it hears of this.
+    expect((await reply(server, '', { method: 'GET' })).status).toBe(426);
+    decision.resolve(undefined);
+    const socket = await opened.next();
+    expect(await socket.closed).toMatchObject({ code: 1006, initiator: 'network' });
   });
 });
 
@@ -837,6 +951,16 @@ describe('Limits', () => {
     expect(await next()).toMatchObject({ gen: 1 });
   });
 
+  it('maxSessions counts those that are not decided about', async () => {
+    const decision = deferred<undefined>();
+    const server = await start({ sessions: { maxSessions: 2 }, accept: () => decision.promise }, echo);
+    const asked = [1, 2].map(() => reply(server, lines(opening())));
+    await until(() => server.metrics().pendingHandshakes === 2);
+    expectError(await reply(server, lines(opening())), 503, 'unavailable');
+    decision.resolve(undefined);
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200]);
+  });
+
   it('maxSessions: 503, and plain WebSockets do not count', async () => {
     const server = await start({ sessions: { maxSessions: 1 } }, echo);
     await openByRequest(server);
@@ -850,6 +974,21 @@ describe('Limits', () => {
 });
 
 describe('A WebSocket for a session', () => {
+  it('has 16,384 bytes for its first message, and as many as it wants for the others', async () => {
+    const { server, expectInnocentIsWell } = await startWithInnocent();
+    const most = { ...opening(), future: '' };
+    most.future = 'x'.repeat(16_384 - JSON.stringify(most).length);
+    const { put, next, messages } = await openSocket(server);
+    put(most);
+    await next();
+    put(`.${'y'.repeat(100_000)}`);
+    expect(await messages.next()).toHaveLength(100_001);
+    const greedy = await openSocket(server);
+    greedy.put({ ...most, future: `${most.future}x` });
+    expect((await greedy.closed)[0]).toBe(1009);
+    await expectInnocentIsWell();
+  });
+
   it('that says nothing is closed after handshakeTimeout', async () => {
     const { server, expectInnocentIsWell } = await startWithInnocent({ handshakeTimeout: 200 });
     const { closed, messages } = await openSocket(server);

@@ -281,7 +281,7 @@ describe.each(CARRIERS)('A session on %s', (carrier) => {
     // How long it waits before it reconnects: nearly as long as it may.
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.9);
     onTestFinished(() => random.mockRestore());
-    const { server, opened, told } = await startTold({ sessions: { resumeTimeout: 50 } });
+    const { server, opened, told } = await startTold({ sessions: { resumeTimeout: 50, heartbeat: 1_000 } });
     const lost = await attended(server, { ...options, reconnectDelay: 600_000, maxReconnectDelay: 600_000 });
     const socket = await opened.next();
     lost.session.loseCarrier();
@@ -400,6 +400,16 @@ describe('A session', () => {
       await once(socket, 'close');
     }
     expect([opened.items.length, server.connections.size]).toEqual([1, 1]);
+  });
+
+  it('is there between two polls, however short resumeTimeout is', async () => {
+    const { server, opened } = await startWatched({ sessions: { resumeTimeout: 0, heartbeat: 1_000 } }, echo);
+    const client = await attended(server, { carriers: ['polling'], pollInterval: 100 });
+    for (let count = 0; count < 5; count++) expect(await roundTrip(client, `${count}`)).toBe(`${count}`);
+    const socket = await opened.next();
+    socket.send('at the next poll');
+    expect(await client.messages.next()).toBe('at the next poll');
+    expect([client.resumes.items, opened.items]).toEqual([[], []]);
   });
 
   it('sends again what was not acknowledged, and only that', async () => {

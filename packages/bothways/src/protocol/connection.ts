@@ -104,7 +104,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   readonly #host: ConnectionHost<Bytes>;
   readonly #platform: Platform<Bytes>;
   readonly #isServer: boolean;
-  readonly #maxMessageSize: number;
+  /** More is not taken from the next frame on, bytes. */
+  maxMessageSize: number;
   readonly #inflater: Inflater<Bytes> | undefined;
 
   #mode = READING;
@@ -140,7 +141,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
 
   constructor(options: ProtocolOptions<Bytes>, host: ConnectionHost<Bytes>, platform: Platform<Bytes>) {
     this.#isServer = options.role === 'server';
-    this.#maxMessageSize = options.maxMessageSize;
+    this.maxMessageSize = options.maxMessageSize;
     this.#inflater = options.inflater;
     this.#host = host;
     this.#platform = platform;
@@ -399,8 +400,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
     if (this.#isStreamed) return this.#isCountable(length);
     const before = this.#partial === undefined ? 0 : this.#partial.length;
     // What does not compress becomes a little larger; how large it really is shows when it is inflated.
-    const surplus = this.#isCompressed ? Math.floor(this.#maxMessageSize / 8) + MAX_DEFLATE_OVERHEAD : 0;
-    if (before + length <= this.#maxMessageSize + surplus) return true;
+    const surplus = this.#isCompressed ? Math.floor(this.maxMessageSize / 8) + MAX_DEFLATE_OVERHEAD : 0;
+    if (before + length <= this.maxMessageSize + surplus) return true;
     this.#refuseSize();
     return false;
   }
@@ -446,7 +447,7 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   }
 
   #inflate(payload: Bytes): void {
-    const outcome = this.#inflater!.inflate(payload, this.#maxMessageSize, this.#isText);
+    const outcome = this.#inflater!.inflate(payload, this.maxMessageSize, this.#isText);
     if (outcome === 'later') this.#mode |= INFLATING;
     else this.#deliverInflated(outcome);
   }
@@ -601,8 +602,8 @@ export class ProtocolConnection<Bytes extends Uint8Array = Uint8Array> {
   }
 
   #refuseSize(): void {
-    const text = `A message is larger than maxMessageSize, ${this.#maxMessageSize} bytes`;
-    const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.#maxMessageSize);
+    const text = `A message is larger than maxMessageSize, ${this.maxMessageSize} bytes`;
+    const error = new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', this.maxMessageSize);
     this.fail(error, CloseCode.MESSAGE_TOO_BIG);
   }
 

@@ -98,7 +98,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'what went to a repeated request is sent again',
     file: 'server-session.ts',
-    line: 'if (header.pending !== true) this.#outgoing.rewind();',
+    line: 'if (header.pending !== true && this.#lastAnswer?.hasGoneOut !== false) this.#outgoing.rewind();',
     broken: '',
   },
   {

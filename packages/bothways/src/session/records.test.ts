@@ -54,7 +54,7 @@ describe('A record as a line', () => {
       fc.property(fc.array(anyRecord), (records) => {
         const lines = records.map((record) => toLine(record, BASE64));
         for (const line of lines) expect(line.slice(0, -1)).not.toMatch(/[\r\n]/);
-        expect(parseLines(lines.join(''), BASE64)).toEqual(records);
+        expect(parseLines(lines.join(''), 100, BASE64)).toEqual(records);
       }),
     );
   });
@@ -92,15 +92,17 @@ describe('A record as a line', () => {
     `{"close":1000,"reason":"${'é'.repeat(62)}"}`,
   ])('is not %s', (line) => {
     expect(parseLine(line, BASE64)).toBeUndefined();
-    expect(parseLines(`"before"\n${line}\n"behind"\n`, BASE64)).toBeUndefined();
+    expect(parseLines(`"before"\n${line}\n"behind"\n`, 100, BASE64)).toBeUndefined();
   });
 
   it('has to be whole', () => {
-    expect(parseLines('"a"\n"b"', BASE64)).toBeUndefined();
-    expect(parseLines('"a"', BASE64)).toBeUndefined();
-    expect(parseLines('"a"\n', BASE64)).toEqual(['a']);
-    expect(parseLines('', BASE64)).toEqual([]);
-    expect(parseLines('\n', BASE64)).toBeUndefined();
+    expect(parseLines('"a"\n"b"', 100, BASE64)).toBeUndefined();
+    expect(parseLines('"a"', 100, BASE64)).toBeUndefined();
+    expect(parseLines('"a"\n', 100, BASE64)).toEqual(['a']);
+    expect(parseLines('', 100, BASE64)).toEqual([]);
+    expect(parseLines('\n', 100, BASE64)).toBeUndefined();
+    expect(parseLines('1\n2\n3\n', 3, BASE64)).toEqual([1, 2, 3]);
+    expect(parseLines('1\n2\n3\n4\n', 3, BASE64)).toBeUndefined();
   });
 
   it('does not take what its prototype says for a close', () => {

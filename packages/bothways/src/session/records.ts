@@ -92,10 +92,14 @@ export function parseLine(line: string, base64: Base64): AnyRecord | undefined {
   return typeof value === 'object' && value !== null ? toRecord(value as Control) : undefined;
 }
 
-/** All records of a body; `undefined` when one of its lines is none, or the last one is not whole. */
-export function parseLines(text: string, base64: Base64): AnyRecord[] | undefined {
+/**
+ * All records of a body; `undefined` when one of its lines is none, the last one is not whole, or there are more than
+ * `most`.
+ */
+export function parseLines(text: string, most: number, base64: Base64): AnyRecord[] | undefined {
   const records: AnyRecord[] = [];
   for (let start = 0; start < text.length;) {
+    if (records.length >= most) return undefined;
     const end = text.indexOf('\n', start);
     const record = end === -1 ? undefined : parseLine(text.slice(start, end), base64);
     if (record === undefined) return undefined;

@@ -30,7 +30,11 @@ export interface HttpExchange {
   /** Begins a response that goes on. */
   stream(onDrain: () => void, type: 'lines' | 'events'): TextStream;
   /** Is called when the client hangs up before the answer, or the stream's response has ended. */
-  onGone: (() => void) | undefined;
+  set onGone(onGone: (() => void) | undefined);
+  /** Whether nothing of its answer waits here any more. */
+  readonly hasGoneOut: boolean;
+  /** Gives up what of its answer has not gone out, with the connection that it was to go on. */
+  abandon(): void;
 }
 
 /** A WebSocket of a session, as far as a session needs it. */

@@ -85,6 +85,8 @@ export class ServerSession implements Receiver {
   /** The number that its client takes the next message on it for. */
   #pushNext = 1;
   #held: HeldExchange | undefined;
+  /** The last request that messages were sent to. */
+  #lastAnswer: HttpExchange | undefined;
   #heartbeat: number;
   /** Since when nothing carries it. */
   #detachedAt: number;
@@ -241,7 +243,7 @@ export class ServerSession implements Receiver {
   /** An acknowledgement on a push carrier. @returns false when it cannot be. */
   acknowledge(number: number): boolean {
     if (!this.#outgoing.canAcknowledge(number)) return false;
-    this.#outgoing.acknowledge(number);
+    this.#acknowledge(number);
     this.flush();
     this.#concludeClose();
     return true;
@@ -294,9 +296,12 @@ export class ServerSession implements Receiver {
     const { settings } = this.#keeper;
     this.generation = header.gen;
     this.#letGo('fenced', 'fenced', FENCED);
+    this.#lastAnswer?.abandon();
+    this.#lastAnswer = undefined;
     this.#isSocket = false;
     this.#silentBeats = 0;
-    this.#outgoing.window = header.window!;
+    // The client says how much it takes; how much is kept for it is for the server to say.
+    this.#outgoing.window = Math.min(header.window!, settings.window);
     const wanted = Math.max(SHORTEST_HEARTBEAT, header.heartbeat ?? Infinity);
     this.#heartbeat = Math.min(settings.heartbeat, wanted);
     this.#outgoing.acknowledge(header.ack);
@@ -306,9 +311,15 @@ export class ServerSession implements Receiver {
   }
 
   #take(header: ClientHeader, items: readonly Numbered[]): void {
-    this.#outgoing.acknowledge(header.ack);
+    this.#acknowledge(header.ack);
     let { seq } = header;
     for (const item of items) this.#incoming.put(seq++, item);
+  }
+
+  /** A client that has much to take before the close gets on as long as it goes on. */
+  #acknowledge(number: number): void {
+    if (this.#closeAt !== Infinity && number > this.#outgoing.acknowledged) this.#waitForClose();
+    this.#outgoing.acknowledge(number);
   }
 
   /** The first header on a push carrier, and all that waits. */
@@ -345,14 +356,15 @@ export class ServerSession implements Receiver {
       return;
     }
     // What was sent in answers that its client has got and is not acknowledged went to somebody else: to a request that
-    // the network had repeated.
-    if (header.pending !== true) this.#outgoing.rewind();
+    // the network had repeated. While the last of them is still here, nobody has got it.
+    if (header.pending !== true && this.#lastAnswer?.hasGoneOut !== false) this.#outgoing.rewind();
     if (this.#held !== undefined) this.#answerHeld();
     this.carrier = wait > 0 ? 'long-polling' : 'polling';
     const mustAnswer = isNew || this.#outgoing.hasNext || this.#incoming.isDue;
     if (mustAnswer || wait === 0 || !this.isOpen) {
       this.#answer(exchange);
-      if (this.#held === undefined) this.#detached();
+      // Whoever polls is there until the next request is due.
+      if (this.#held === undefined) this.#detached(wait === 0 ? this.#heartbeat : 0);
       return;
     }
     const until = this.#keeper.clock.now() + Math.min(wait, this.#heartbeat);
@@ -383,6 +395,7 @@ export class ServerSession implements Receiver {
       body += toLine(item, this.#keeper.base64);
     }
     exchange.answer(200, body);
+    this.#lastAnswer = exchange;
     if (this.#outgoing.waiting < before && !this.#isFlushing) this.#owner!.onSent();
   }
 
@@ -464,9 +477,10 @@ export class ServerSession implements Receiver {
     this.#finish({ code: 1006, reason: '', wasClean: false, initiator }, 'lost');
   }
 
-  #detached(): void {
+  /** @param until in how long it begins to count, milliseconds. */
+  #detached(until = 0): void {
     if (this.#push !== undefined || this.#held !== undefined) return;
-    this.#detachedAt = this.#keeper.clock.now();
+    this.#detachedAt = this.#keeper.clock.now() + until;
     this.#acknowledgeAt = Infinity;
     this.#beatAt = Infinity;
     this.#arm();

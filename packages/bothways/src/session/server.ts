@@ -1,6 +1,7 @@
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Clock } from '../protocol/clock.js';
+import { MESSAGE_OVERHEAD } from './inbox.js';
 import { ERRORS, Closing, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
 import type { HttpExchange } from './server-carriers.js';
 import {
@@ -102,8 +103,18 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     this.#node = platform.randomId().slice(0, 8);
   }
 
+  /** A header, as many messages as the window has room for, and a few records that nobody knows. */
+  get #mostLines(): number {
+    return 16 + this.settings.window / MESSAGE_OVERHEAD;
+  }
+
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** How many openings are asked for and not decided about. */
+  get undecided(): number {
+    return this.#undecided.size;
   }
 
   /** The living session of a token, if it is of one who asks from here. */
@@ -120,7 +131,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
    * @param session that of its token; `undefined` when it has none, and opens one.
    */
   request(from: From, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
-    const records = parseLines(body, this.base64);
+    const records = parseLines(body, this.#mostLines, this.base64);
     const header = readClientHeader(records?.[0]);
     // A control record that nobody knows is ignored.
     const items = records?.slice(1).filter((record) => typeof record !== 'object' || isNumbered(record));

@@ -268,6 +268,7 @@ class Line {
 
 /** A request and its answer, as both ends see them. */
 class TestExchange implements HttpExchange, Abortable {
+  readonly hasGoneOut = true;
   onGone: (() => void) | undefined;
   readonly #time: VirtualTime;
   readonly #events: RequestEvents;
@@ -290,6 +291,8 @@ class TestExchange implements HttpExchange, Abortable {
     this.#random = random;
     this.#down = new Line(time, delay);
   }
+
+  abandon(): void {}
 
   answer(status: number, body: string): void {
     if (this.#isAnswered) throw new Error('A request is answered once');
