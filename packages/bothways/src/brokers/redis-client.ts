@@ -2,7 +2,7 @@ import { isObject } from '../protocol/options.js';
 
 /** What a broker needs to know a client of the package `redis` by (node-redis 4.6 and later). */
 export interface NodeRedisClient {
-  readonly isReady: boolean;
+  readonly isPubSubActive: boolean;
   readonly pSubscribe: unknown;
   duplicate(): unknown;
 }
@@ -60,7 +60,7 @@ function isNodeRedis(client: unknown): client is NodeRedisClient {
     isObject(client) &&
     typeof (client as NodeRedisClient).pSubscribe === 'function' &&
     typeof (client as NodeRedisClient).duplicate === 'function' &&
-    typeof (client as NodeRedisClient).isReady === 'boolean'
+    typeof (client as NodeRedisClient).isPubSubActive === 'boolean'
   );
 }
 

@@ -59,8 +59,10 @@ export class RedisLink {
   close(): void {
     clearInterval(this.#ping);
     clearTimeout(this.#retry);
-    this.#connection?.destroy();
+    const connection = this.#connection;
+    // It may say at once that it is lost.
     this.#connection = undefined;
+    connection?.destroy();
   }
 
   #connect(): void {

@@ -1,87 +1,23 @@
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Cluster } from 'ioredis';
+import { createClient, createCluster } from 'redis';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
-import { Arrivals, turns, until } from '../node/test-arrivals.js';
-import type { BrokerError } from '../protocol/errors.js';
-import type { Broker } from '../pubsub/broker.js';
-import { testBroker, type TestNode } from '../pubsub/test-broker.js';
-import { startFaultProxy, type FaultProxy } from '../testing/index.js';
-import { redisBroker, type RedisBrokerOptions, type RedisClient } from './redis.js';
+import { turns, until } from '../node/test-arrivals.js';
+import { testBroker } from '../pubsub/test-broker.js';
+import type { EventEmitter } from 'node:events';
+import { redisBroker, type RedisClient } from './redis.js';
+import {
+  command,
+  CLIENTS,
+  numbers,
+  openNode,
+  openPair,
+  settle,
+  startOwnRedis,
+  startProxy,
+} from './test-redis.js';
 
-type MakeClient = (url: string) => RedisClient;
-
-const CLIENTS: readonly (readonly [name: string, makeClient: MakeClient])[] = [
-  ['redis', (url) => createClient({ url })],
-  ['ioredis', (url) => new Redis(url, { lazyConnect: true })],
-];
-
-/** A node, and what its broker told it beside messages. */
-interface Node extends TestNode {
-  readonly broker: Broker;
-  /** Messages as texts, and `missed`, in the order in which they came. */
-  readonly story: string[];
-  readonly failures: Arrivals<BrokerError>;
-}
-
-async function openNode(client: RedisClient, options: RedisBrokerOptions = {}): Promise<Node> {
-  const broker = redisBroker(client, options);
-  const received = new Arrivals<readonly [string, string | Uint8Array]>();
-  const failures = new Arrivals<BrokerError>();
-  const story: string[] = [];
-  await broker.open({
-    receive: (topic, data) => {
-      received.push([topic, data]);
-      if (!topic.startsWith('probe ')) story.push(Buffer.from(data as string).toString());
-    },
-    missed: () => void story.push('missed'),
-    failed: failures.push,
-  });
-  onTestFinished(() => broker.close());
-  return {
-    broker,
-    received,
-    failures,
-    story,
-    subscribe: (filter) => broker.subscribe(filter),
-    unsubscribe: (filter) => broker.unsubscribe(filter),
-    publish: (topic, data) => broker.publish(topic, data),
-    publishAndChange: (topic, bytes) => {
-      broker.publish(topic, bytes);
-      bytes.fill(0);
-    },
-    close: () => broker.close(),
-  };
-}
-
-let probes = 0;
 let prefixes = 0;
-
-/** Waits until what `node` has asked for has taken effect. */
-async function settle(node: Node, by: Node): Promise<void> {
-  const topic = `probe ${probes++}`;
-  node.subscribe(topic);
-  const probing = setInterval(() => by.publish(topic, ''), 5);
-  await until(() => node.received.items.some(([arrived]) => arrived === topic));
-  clearInterval(probing);
-  node.unsubscribe(topic);
-}
-
-async function startProxy(target: number): Promise<FaultProxy> {
-  const proxy = await startFaultProxy({ target });
-  onTestFinished(() => proxy.close());
-  return proxy;
-}
-
-async function startOwnRedis(): Promise<BrokerServer> {
-  const redis = await startRedis();
-  onTestFinished(() => redis[Symbol.asyncDispose]());
-  return redis;
-}
-
-function numbers(from: number, to: number): string[] {
-  return Array.from({ length: to - from }, (_, index) => `${from + index}`);
-}
 
 /** What did not come behind its predecessor, although nothing was said in between; and all that came again. */
 function untoldGaps(story: readonly string[]): string[] {
@@ -99,18 +35,6 @@ function untoldGaps(story: readonly string[]): string[] {
     isExcused = false;
   }
   return wrong;
-}
-
-/** Two nodes at one Redis, each by a network of its own. */
-async function openPair(makeClient: MakeClient, port: number, options: RedisBrokerOptions = {}) {
-  const networks = [await startProxy(port), await startProxy(port)] as const;
-  const prefix = `pair ${prefixes++}:`;
-  const [publisher, subscriber] = await Promise.all(
-    networks.map((network) =>
-      openNode(makeClient(`redis://127.0.0.1:${network.port}`), { prefix, ...options }),
-    ),
-  );
-  return { networks, publisher: publisher!, subscriber: subscriber! };
 }
 
 describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
@@ -182,13 +106,14 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
         publisher.publish('news', data);
         if (index % 100 === 50) await new Promise((resolve) => setImmediate(resolve));
         if (index % 500 !== 250) continue;
-        // In the middle of answers, or before any.
-        networks[0].cut();
         cuts++;
-        if (cuts % 2 === 0) await until(() => networks[0].connections === 2);
+        // In the middle of an answer, or before it can come.
+        if (cuts % 2 === 0) networks[0].cutResponse({ after: 50 + cuts });
+        else networks[0].cut();
       }
       await until(() => subscriber.story.length >= sent.length);
       await settle(subscriber, publisher);
+      expect(cuts).toBe(10);
       expect(subscriber.story).toEqual(sent);
     });
 
@@ -264,6 +189,28 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       expect(subscriber.story).toEqual([...numbers(0, taken), 'again']);
     });
 
+    it('is told when Redis lets go of a subscriber who reads too slowly', async () => {
+      const own = await startOwnRedis();
+      await command(own.url, ['CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 100kb 100kb 1']);
+      const { networks, publisher, subscriber } = await openPair(makeClient, own.port);
+      subscriber.subscribe('news');
+      await settle(subscriber, publisher);
+      networks[1].stall({ direction: 'down' });
+      const clients = () => command(own.url, ['CLIENT', 'LIST', 'TYPE', 'pubsub']).then(String);
+      expect((await clients()).split('\n').filter((line) => line.includes(' sub=1 '))).toHaveLength(1);
+      for (let wasCut = false; !wasCut;) {
+        const size = networks[0].bytesDown;
+        for (let count = 0; count < 20; count++) publisher.publish('news', 'x'.repeat(1024 * 1024));
+        await until(() => networks[0].bytesDown >= size + 20 * 4);
+        wasCut = !(await clients()).includes(' sub=1 ');
+      }
+      networks[1].heal();
+      await until(() => subscriber.story.includes('missed'));
+      publisher.publish('news', 'after');
+      await until(() => subscriber.story.at(-1) === 'after');
+      expect(subscriber.story.filter((each) => !each.startsWith('x'))).toEqual(['missed', 'after']);
+    });
+
     it('cannot be opened when Redis is away, or does not answer', async () => {
       const network = await startProxy(redis.port);
       network.refuse();
@@ -276,5 +223,63 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       network.heal();
       await until(() => network.connections === 0);
     });
+
+    it('gives up at its end what Redis has not taken, and says so', async () => {
+      const { networks, publisher } = await openPair(makeClient, redis.port, { closeTimeout: 50 });
+      networks[0].stall();
+      publisher.publish('news', 'lost');
+      await publisher.close();
+      expect(publisher.failures.items).toMatchObject([{ code: 'ERR_BROKER_AWAY' }]);
+      networks[0].heal();
+      await until(() => networks[0].connections === 0);
+    });
+
+    it('takes in Redis a prefix of its own', async () => {
+      const { publisher, subscriber } = await openPair(makeClient, redis.port);
+      const other = await openNode(makeClient(redis.url), { prefix: 'other:' });
+      for (const node of [subscriber, other]) node.subscribe('#');
+      await settle(subscriber, publisher);
+      publisher.publish('news', 'for one');
+      other.publish('news', 'for nobody');
+      await command(redis.url, ['PUBLISH', 'other:news', 'of somebody else']);
+      await settle(subscriber, publisher);
+      publisher.publish('news', 'last');
+      await until(() => subscriber.story.length > 1);
+      expect([subscriber.story, other.story]).toEqual([['for one', 'last'], []]);
+    });
+
+    it('leaves the client alone', async () => {
+      const client = makeClient(redis.url) as RedisClient & EventEmitter;
+      const node = await openNode(client);
+      expect(client).toMatchObject('isReady' in client ? { isOpen: false } : { status: 'wait' });
+      expect(client.eventNames()).toEqual([]);
+      await node.close();
+    });
+  });
+});
+
+describe('redisBroker()', () => {
+  it.each([[undefined], [{}], [{ duplicate() {} }], [{ isCluster: true, status: 'wait' }], ['redis://a']])(
+    'is for no client that is %j',
+    (client) => {
+      expect(() => redisBroker(client as never)).toThrow(/^redisBroker\(\) takes a client/);
+    },
+  );
+
+  it('is for no client of a cluster', async () => {
+    const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
+    expect(() => redisBroker(cluster as never)).toThrow(TypeError);
+    const root = createCluster({ rootNodes: [{ url: 'redis://127.0.0.1:1' }] });
+    expect(() => redisBroker(root as never)).toThrow(TypeError);
+  });
+
+  it.each([
+    ['prefix', ''],
+    ['maxWaiting', 0],
+    ['openTimeout', 0],
+    ['closeTimeout', -1],
+    ['other', 1],
+  ])('has no option %s that is %j', (name, value) => {
+    expect(() => redisBroker(createClient(), { [name]: value })).toThrow(TypeError);
   });
 });

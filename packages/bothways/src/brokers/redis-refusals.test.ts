@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
+import { deferred, turns, until, type Deferred } from '../node/test-arrivals.js';
+import { CLIENTS, command, numbers, openNode, settle, startOwnRedis } from './test-redis.js';
+
+describe.each(CLIENTS)('With a client of %s', (_, makeClient) => {
+  let redis: BrokerServer;
+  let users = 0;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  /** A node that may do what `rules` say, and one that may do all. */
+  async function openWith(rules: string) {
+    const user = `user${users++}`;
+    const allow = (more: string) => command(redis.url, ['ACL', 'SETUSER', user, ...more.split(' ')]);
+    await allow(`on >secret ${rules}`);
+    const options = { prefix: `${user}:` };
+    const url = new URL(redis.url);
+    url.username = user;
+    url.password = 'secret';
+    const node = await openNode(makeClient(url.href), options);
+    return { node, other: await openNode(makeClient(redis.url), options), allow };
+  }
+
+  it('a broker needs no more rights than the guide says', async () => {
+    const { node, other } = await openWith(
+      'allchannels +publish +subscribe +unsubscribe +psubscribe +punsubscribe +ping +hello +auth +info',
+    );
+    node.subscribe('a/+');
+    node.subscribe('b');
+    other.subscribe('#');
+    await settle(node, other);
+    await settle(other, node);
+    node.publish('c', 'from it');
+    for (const topic of ['a/b', 'b']) other.publish(topic, topic);
+    await until(() => node.story.length + other.story.length === 3);
+    node.unsubscribe('a/+');
+    await settle(node, other);
+    expect([node.story, other.story]).toEqual([['a/b', 'b'], ['from it']]);
+  });
+
+  it('what Redis does not allow to publish is told, and the next goes on', async () => {
+    const { node, other, allow } = await openWith('allchannels allcommands -publish');
+    other.subscribe('news');
+    node.publish('news', 'lost');
+    const failure = await node.failures.next();
+    expect(failure).toMatchObject({ code: 'ERR_BROKER_REFUSED', cause: { message: /^NOPERM/ } });
+    expect(failure.message).toContain("'news'");
+    await allow('+publish');
+    await settle(other, node);
+    node.publish('news', 'taken');
+    await until(() => other.story.length > 0);
+    expect(other.story).toEqual(['taken']);
+    expect(node.failures.items).toEqual([]);
+  });
+
+  it('a subscription that Redis does not allow is tried again, hinders no other, and is told when it holds', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warnings.mockRestore());
+    const { node, other, allow } = await openWith('resetchannels &*:open &*:probe* allcommands');
+    for (const topic of ['closed', 'open', 'closed too']) node.subscribe(topic);
+    await settle(node, other);
+    other.publish('closed', 'lost');
+    other.publish('open', 'open');
+    await until(() => node.story.length > 0);
+    await until(() => warnings.mock.calls.length > 0);
+    expect(node.story).toEqual(['open']);
+    await allow('allchannels');
+    await until(() => node.story.includes('missed'));
+    await settle(node, other);
+    other.publish('closed', 'closed');
+    other.publish('closed too', 'closed too');
+    await until(() => node.story.length > 3);
+    expect(node.story.filter((each) => each !== 'missed')).toEqual(['open', 'closed', 'closed too']);
+    expect(warnings).toHaveBeenCalledOnce();
+    expect(warnings).toHaveBeenCalledWith(expect.stringContaining('NOPERM'));
+  });
+
+  it('what Redis is too busy to take is sent later, in its order', async () => {
+    const own = await startOwnRedis();
+    await command(own.url, ['CONFIG', 'SET', 'busy-reply-threshold', '1']);
+    const [publisher, subscriber] = [
+      await openNode(makeClient(own.url)),
+      await openNode(makeClient(own.url)),
+    ];
+    subscriber.subscribe('news');
+    await settle(subscriber, publisher);
+    publisher.publish('news', '0');
+    const script = command(own.url, ['EVAL', 'while true do end', '0']);
+    const ended = script.catch((error: Error) => error.message);
+    const busy = () =>
+      command(own.url, ['GET', 'a']).then(
+        () => false,
+        (error: Error) => error.message.startsWith('BUSY'),
+      );
+    while (!(await busy()));
+    for (const data of numbers(1, 50)) publisher.publish('news', data);
+    // One connection after another is told that it is busy.
+    const refused = async () => String(await command(own.url, ['INFO', 'errorstats']));
+    await busy();
+    await command(own.url, ['SCRIPT', 'KILL']);
+    expect(await ended).toContain('SCRIPT KILL');
+    expect(await refused()).toContain('errorstat_BUSY');
+    for (const data of numbers(50, 100)) publisher.publish('news', data);
+    await until(() => subscriber.story.length >= 100);
+    await settle(subscriber, publisher);
+    expect(subscriber.story).toEqual(numbers(0, 100));
+    expect([publisher.failures.items, publisher.story]).toEqual([[], []]);
+  });
+});
+
+/** A client whose connections answer what the test says. */
+class ScriptedRedis {
+  readonly isPubSubActive = false;
+  /** What was published on each connection. */
+  readonly published: { readonly bytes: Buffer; readonly answer: Deferred<unknown> }[][] = [];
+  /** Ends the connections. */
+  readonly losses: (() => void)[] = [];
+
+  duplicate(): unknown {
+    const published: (typeof this.published)[number] = [];
+    return {
+      on: (event: string, listener: (error?: unknown) => void) => {
+        if (event === 'error') this.losses.push(() => listener(new Error('gone')));
+      },
+      connect: async () => {},
+      sendCommand: ([name, , bytes]: [string, string, Buffer]) => {
+        if (published.length === 0) this.published.push(published);
+        const answer = deferred<unknown>();
+        if (name === 'PUBLISH') published.push({ bytes, answer });
+        return answer.promise;
+      },
+      destroy: () => {},
+    };
+  }
+
+  pSubscribe(): void {}
+}
+
+const textOf = (bytes: Buffer) => bytes.toString('latin1', 18);
+
+function loading(): Error {
+  return new Error('LOADING Redis is loading the dataset in memory');
+}
+
+/** A node that has published, and what was published on its first connection. */
+async function publish(...texts: string[]) {
+  const redis = new ScriptedRedis();
+  const node = await openNode(redis, { closeTimeout: 0 });
+  for (const text of texts) node.publish('news', text);
+  return { redis, node, sent: redis.published[0]! };
+}
+
+describe('A message that Redis cannot take just now', () => {
+  it('holds back all behind it until it is sent again, on another connection', async () => {
+    const { redis, node, sent } = await publish('one', 'two');
+    sent[0]!.answer.reject(loading());
+    await turns();
+    node.publish('news', 'three');
+    expect(sent.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two']);
+    sent[1]!.answer.reject(loading());
+    await until(() => redis.published.length === 2);
+    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two', 'three']);
+    expect(node.failures.items).toEqual([]);
+  });
+
+  it('is given up when the next was taken, for it would come too late', async () => {
+    const { redis, node, sent } = await publish('one', 'two');
+    sent[0]!.answer.reject(loading());
+    sent[1]!.answer.resolve(1);
+    expect(await node.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+    node.publish('news', 'three');
+    await until(() => redis.published.length === 2);
+    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['three']);
+  });
+
+  it('is not sent any more when nobody knows whether the next was taken', async () => {
+    const { redis, node, sent } = await publish('one', 'two');
+    sent[0]!.answer.reject(loading());
+    await turns();
+    for (const lose of redis.losses) lose();
+    expect(await node.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+    await until(() => redis.published.length === 2);
+    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['two']);
+  });
+});
