@@ -233,6 +233,30 @@ describe('natsBroker', () => {
     expect(gapsOf(story, sent)).toEqual([]);
   });
 
+  it('says that something may be missing when NATS has cut off a node that does not read', async () => {
+    const strict = await startNats(() => 'max_pending: 2000000\nwrite_deadline: "100ms"');
+    onTestFinished(() => strict[Symbol.asyncDispose]());
+    const proxy = await startFaultProxy({ target: strict.port });
+    onTestFinished(() => proxy.close());
+    const one = await openNode(strict.port);
+    const two = await openNode(proxy.port);
+    two.subscribe('news');
+    await done(two);
+    proxy.stall({ direction: 'down' });
+    const ended = statusOf(two.connection, 'disconnect');
+    // More than the sockets in between take.
+    for (let count = 0; count < 60; count++) {
+      one.publish('news', 'x'.repeat(900_000));
+      await done(one);
+    }
+    proxy.heal();
+    await ended;
+    while ((await two.story.next()) !== 'missed');
+    one.publish('news', 'after');
+    while ((await two.story.next()) !== 'after');
+    expect(two.missed.items.length).toBe(1);
+  });
+
   it('notices that nothing comes any more, by the heartbeat of the connection', async () => {
     const proxy = await startProxy();
     const one = await openNode(proxy.port, { connection: { pingInterval: 20, maxPingOut: 2 } });

@@ -1,0 +1,133 @@
+import { BrokerError } from '../protocol/errors.js';
+import type { NatsConnection } from './nats-connection.js';
+import { subjectOf } from './nats-subjects.js';
+import { Outbox, type Unconfirmed } from './outbox.js';
+import { cutIntoPieces } from './pieces.js';
+
+/** The largest message: bytes, or UTF-16 code units of text. */
+export const MAX_MESSAGE = 64 * 1024 * 1024;
+
+/**
+ * Publishes over core NATS, which confirms nothing: what was written may be lost with the connection. So all is kept
+ * until NATS has answered a question that was asked after it, and is written again, in its order, after a reconnect.
+ * Nothing is written in between, for the client would send it before that.
+ */
+export class NatsPublisher {
+  readonly #connection: NatsConnection;
+  readonly #prefix: string;
+  readonly #outbox: Outbox;
+  readonly #onFailed: (error: BrokerError) => void;
+  #isConnected = false;
+  /** Counts connections: an answer that belongs to an earlier one says nothing. */
+  #epoch = 0;
+  /** What was written to this connection since NATS was asked last. */
+  #written: Unconfirmed[] = [];
+  #isAsking = false;
+
+  /** @param maxWaiting how much may be unconfirmed, bytes. */
+  constructor(
+    connection: NatsConnection,
+    prefix: string,
+    maxWaiting: number,
+    onFailed: (error: BrokerError) => void,
+  ) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+    this.#outbox = new Outbox(maxWaiting);
+    this.#onFailed = onFailed;
+  }
+
+  /** This node, to the others. */
+  get node(): string {
+    return this.#outbox.node;
+  }
+
+  /** How much waits, bytes. */
+  get waiting(): number {
+    return this.#outbox.waiting;
+  }
+
+  /** @throws {BrokerError} `ERR_BROKER_FULL`. */
+  publish(topic: string, data: string | Uint8Array): void {
+    if (data.length > MAX_MESSAGE) {
+      throw new BrokerError(
+        'ERR_BROKER_FULL',
+        `The message is larger than ${MAX_MESSAGE}, which is the most`,
+      );
+    }
+    const message = this.#outbox.put(topic, data);
+    // Without `info` the client has been disconnected, and its status has not come yet.
+    if (!this.#isConnected || this.#connection.info === undefined) return;
+    this.#write(message);
+    this.#askLater();
+  }
+
+  connect(): void {
+    this.#isConnected = true;
+    for (const message of this.#outbox) this.#write(message);
+    if (this.#written.length > 0) this.#askLater();
+  }
+
+  disconnect(): void {
+    this.#epoch++;
+    this.#isConnected = false;
+    this.#isAsking = false;
+    this.#written = [];
+  }
+
+  /** Waits until NATS has all. */
+  empty(): Promise<void> {
+    return this.#outbox.empty();
+  }
+
+  /** Gives up what waits. @returns how many messages that were. */
+  drop(): number {
+    const waiting = [...this.#outbox];
+    for (const message of waiting) this.#outbox.settle(message);
+    return waiting.length;
+  }
+
+  #write(message: Unconfirmed): void {
+    const { topic, bytes } = message;
+    const subject = subjectOf(this.#prefix, topic);
+    const limit = this.#connection.info?.max_payload ?? Infinity;
+    try {
+      for (const payload of bytes.length <= limit ? [bytes] : cutIntoPieces(bytes, limit)) {
+        this.#connection.publish(subject, payload);
+      }
+      this.#written.push(message);
+    } catch (error) {
+      // With a closed connection all is given up in a moment.
+      if (this.#connection.isClosed() || this.#connection.isDraining()) return;
+      this.#outbox.settle(message);
+      this.#onFailed(
+        new BrokerError('ERR_BROKER_REFUSED', 'The NATS client does not take a message', { cause: error }),
+      );
+    }
+  }
+
+  /** One question at a time, and not before the end of the tick, so that it is for many messages. */
+  #askLater(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const epoch = this.#epoch;
+    setImmediate(() => {
+      if (epoch === this.#epoch) void this.#ask(epoch);
+    });
+  }
+
+  async #ask(epoch: number): Promise<void> {
+    const written = this.#written;
+    this.#written = [];
+    try {
+      await this.#connection.flush();
+    } catch {
+      // Disconnected, which the status says next.
+      return;
+    }
+    if (epoch !== this.#epoch) return;
+    this.#isAsking = false;
+    for (const message of written) this.#outbox.settle(message);
+    if (this.#written.length > 0) this.#askLater();
+  }
+}
