@@ -77,8 +77,13 @@ describe('What came from a node', () => {
 
   it('is forgotten when there are too many nodes', () => {
     const origins = new Origins();
-    for (let node = 0; node < 10_001; node++) origins.isNew(`${node}`, 5);
-    expect(origins.isNew('10000', 5)).toBe(false);
+    origins.isNew('lively', 1);
+    for (let node = 0; node < 10_000; node++) {
+      if (node % 1_000 === 0) origins.isNew('lively', node + 2);
+      origins.isNew(`${node}`, 5);
+    }
+    expect(origins.isNew('lively', 2)).toBe(false);
+    expect(origins.isNew('9999', 5)).toBe(false);
     expect(origins.isNew('1', 5)).toBe(false);
     expect(origins.isNew('0', 5)).toBe(true);
   });

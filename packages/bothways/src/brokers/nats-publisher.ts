@@ -97,8 +97,6 @@ export class NatsPublisher {
       }
       this.#written.push(message);
     } catch (error) {
-      // With a closed connection all is given up in a moment.
-      if (this.#connection.isClosed() || this.#connection.isDraining()) return;
       this.#outbox.settle(message);
       this.#onFailed(
         new BrokerError('ERR_BROKER_REFUSED', 'The NATS client does not take a message', { cause: error }),

@@ -1,6 +1,7 @@
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startNats, type BrokerServer } from '../../../../test/peers/brokers.js';
+import { freePort } from '../../../../test/peers/start.js';
 import { Arrivals, turns, until } from '../node/test-arrivals.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { testBroker, type TestNode } from '../pubsub/test-broker.js';
@@ -37,10 +38,10 @@ beforeEach(() => {
   tests++;
 });
 
-/** Connects to that port, again and again and soon, as a server of a test wants it. */
-async function connectTo(port: number, options: ConnectionOptions = {}): Promise<NatsConnection> {
+/** Connects to that port, or to the servers of the options, again and again and soon, as a server of a test wants it. */
+async function connectTo(port: number | undefined, options: ConnectionOptions = {}): Promise<NatsConnection> {
   const connection = await connect({
-    port,
+    ...(port === undefined ? {} : { port }),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 10,
     reconnectJitter: 0,
@@ -54,7 +55,7 @@ async function connectTo(port: number, options: ConnectionOptions = {}): Promise
 }
 
 /** A node of this test. */
-async function openNode(port: number, options: NodeOptions = {}): Promise<Node> {
+async function openNode(port: number | undefined, options: NodeOptions = {}): Promise<Node> {
   const connection = await connectTo(port, options.connection);
   const broker = natsBroker(connection, { prefix: `test.${tests}`, ...options.broker });
   const received = new Arrivals<Published>();
@@ -352,6 +353,53 @@ describe('natsBroker', () => {
     expect(after).toEqual(['large', 'after']);
   });
 
+  it.each(['/', '\0', '\ud800', '世'])('carries the longest topics: of %j', async (unit) => {
+    const broker = { prefix: `${'p'.repeat(190)}.${tests}` };
+    const [one, two] = await Promise.all([1, 2].map(() => openNode(server.port, { broker })));
+    const topic = unit.repeat(1_024);
+    const filters = [topic, `${unit.repeat(1_022)}/#`, '#'];
+    for (const filter of filters) two!.subscribe(filter);
+    await done(two!);
+    one!.publish(topic, 'far');
+    expect(await two!.received.next()).toEqual([topic, 'far']);
+    expect(two!.connection.stats().inMsgs).toBe(unit === '/' ? 3 : 2);
+  });
+
+  it('goes on by way of another server of a cluster', async () => {
+    const ports = [await freePort(), await freePort()];
+    const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(', ');
+    const cluster = await Promise.all(
+      ports.map((port) =>
+        startNats(
+          () =>
+            `server_name: s${port}\ncluster { name: c, listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+        ),
+      ),
+    );
+    for (const each of cluster) onTestFinished(() => each[Symbol.asyncDispose]());
+    const servers = cluster.map(({ port }) => `127.0.0.1:${port}`);
+    const [first, second] = [servers, servers.toReversed()].map((list) => ({
+      connection: { servers: list, noRandomize: true, ignoreClusterUpdates: true },
+    }));
+    const one = await openNode(undefined, first);
+    const two = await openNode(undefined, second);
+    two.subscribe('news');
+    const probing = setInterval(() => one.publish('news', 'probe'), 5);
+    await two.received.next();
+    clearInterval(probing);
+    const sent = numbers(1_000);
+    for (const [index, data] of sent.entries()) {
+      one.publish('news', data);
+      if (index % 50 === 0) await turns(1);
+      if (index === 500) await cluster[0]!.kill();
+    }
+    const story: string[] = [];
+    while (story.at(-1) !== '999') story.push(await two.story.next());
+    expect(story.filter((text) => text !== 'probe')).toEqual(sent);
+    expect(one.missed.items.length).toBe(1);
+    expect(two.missed.items).toEqual([]);
+  });
+
   it('refuses a message that nobody could join', async () => {
     const one = await openNode(server.port);
     expect(() => one.publish('large', Buffer.alloc(64 * 1024 * 1024 + 1))).toThrow(
@@ -517,7 +565,7 @@ class ScriptedConnection {
   info: { max_payload: number } | undefined = { max_payload: 1_000 };
   readonly published: string[] = [];
   readonly subscriptions: (NatsSubscribeOptions & { readonly subject: string })[] = [];
-  #onStatus: (type: string) => void = () => {};
+  readonly #statuses = new Arrivals<string>();
 
   publish(subject: string, payload: Uint8Array): void {
     this.published.push(`${subject} ${Buffer.from(payload.subarray(18)).toString()}`);
@@ -532,12 +580,19 @@ class ScriptedConnection {
     return this.info === undefined ? Promise.reject(new Error('disconnected')) : Promise.resolve();
   }
 
+  /** From now on NATS answers when the test says so. */
+  holdAnswers(): (() => void)[] {
+    const answers: (() => void)[] = [];
+    this.flush = () => new Promise((resolve) => answers.push(resolve));
+    return answers;
+  }
+
   async *status() {
-    for (;;) yield { type: await new Promise<string>((resolve) => (this.#onStatus = resolve)) };
+    for (;;) yield { type: await this.#statuses.next() };
   }
 
   say(type: string): void {
-    this.#onStatus(type);
+    this.#statuses.push(type);
   }
 
   closed(): Promise<void> {
@@ -556,7 +611,7 @@ class ScriptedConnection {
 async function openScripted() {
   const connection = new ScriptedConnection();
   const told: string[] = [];
-  const broker = natsBroker(connection, { prefix: 'p' });
+  const broker = natsBroker(connection, { prefix: 'p', closeTimeout: 100 });
   await broker.open({
     receive: () => {},
     missed: () => told.push('missed'),
@@ -602,6 +657,48 @@ describe('natsBroker, with a connection that a test makes up,', () => {
     expect([connection.published, told]).toEqual([['p.a away'], ['missed']]);
   });
 
+  it('sends again what was answered for by a connection that is lost', async () => {
+    const { broker, connection } = await openScripted();
+    const answers = connection.holdAnswers();
+    broker.publish('a', 'b');
+    await turns();
+    connection.say('disconnect');
+    await turns();
+    answers[0]!();
+    await turns();
+    connection.say('reconnect');
+    await turns();
+    expect(connection.published).toEqual(['p.a b', 'p.a b']);
+  });
+
+  it('asks for what it has published while it waited for an answer', async () => {
+    const { broker, connection, told } = await openScripted();
+    const answers = connection.holdAnswers();
+    broker.publish('a', 'b');
+    await turns();
+    broker.publish('a', 'c');
+    await turns();
+    expect(answers.length).toBe(1);
+    answers[0]!();
+    await turns();
+    expect(answers.length).toBe(2);
+    answers[1]!();
+    await broker.close();
+    expect(told).toEqual([]);
+  });
+
+  it('asks each connection for what was written to it', async () => {
+    const { broker, connection, told } = await openScripted();
+    broker.publish('a', 'b');
+    // Before the end of the tick.
+    connection.say('disconnect');
+    await Promise.resolve();
+    connection.say('reconnect');
+    await turns();
+    await broker.close();
+    expect([connection.published, told]).toEqual([['p.a b', 'p.a b'], ['missed']]);
+  });
+
   it('asks again for what was refused, and says that something may be missing when it is granted', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { broker, connection, told } = await openScripted();
@@ -623,7 +720,11 @@ describe('natsBroker, with a connection that a test makes up,', () => {
     const { broker, connection, told } = await openScripted();
     connection.info = { max_payload: 20 };
     broker.publish('a', 'larger than that');
-    expect(told).toEqual(['ERR_BROKER_REFUSED']);
+    connection.say('disconnect');
+    await turns();
+    connection.say('reconnect');
+    await turns();
+    expect(told).toEqual(['ERR_BROKER_REFUSED', 'missed']);
     broker.publish('a', 'b');
     expect(connection.published).toEqual(['p.a b']);
   });

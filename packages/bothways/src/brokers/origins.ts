@@ -9,7 +9,9 @@ export class Origins {
   isNew(node: string, number: number): boolean {
     const last = this.#last.get(node);
     if (last !== undefined && number <= last) return false;
-    if (last === undefined && this.#last.size >= MAX_NODES) this.#forgetOldest();
+    // A map keeps the order in which its keys were set.
+    if (last !== undefined) this.#last.delete(node);
+    else if (this.#last.size >= MAX_NODES) this.#forgetOldest();
     this.#last.set(node, number);
     return true;
   }
