@@ -157,8 +157,6 @@ function openIoRedis(original: IoRedisClient, events: RedisConnectionEvents): Re
     commandTimeout: undefined,
     socketTimeout: undefined,
     enableAutoPipelining: false,
-    // It would be put before the names of channels where they are subscribed to.
-    keyPrefix: '',
   });
   client.on('error', (error) => events.lost(error));
   client.on('end', () => events.lost(undefined));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
-import { deferred, turns, until, type Deferred } from '../node/test-arrivals.js';
+import { until } from '../node/test-arrivals.js';
 import { CLIENTS, command, numbers, openNode, settle, startOwnRedis } from './test-redis.js';
 
 describe.each(CLIENTS)('With a client of %s', (_, makeClient) => {
@@ -110,81 +110,5 @@ describe.each(CLIENTS)('With a client of %s', (_, makeClient) => {
     await settle(subscriber, publisher);
     expect(subscriber.story).toEqual(numbers(0, 100));
     expect([publisher.failures.items, publisher.story]).toEqual([[], []]);
-  });
-});
-
-/** A client whose connections answer what the test says. */
-class ScriptedRedis {
-  readonly isPubSubActive = false;
-  /** What was published on each connection. */
-  readonly published: { readonly bytes: Buffer; readonly answer: Deferred<unknown> }[][] = [];
-  /** Ends the connections. */
-  readonly losses: (() => void)[] = [];
-
-  duplicate(): unknown {
-    const published: (typeof this.published)[number] = [];
-    return {
-      on: (event: string, listener: (error?: unknown) => void) => {
-        if (event === 'error') this.losses.push(() => listener(new Error('gone')));
-      },
-      connect: async () => {},
-      sendCommand: ([name, , bytes]: [string, string, Buffer]) => {
-        if (published.length === 0) this.published.push(published);
-        const answer = deferred<unknown>();
-        if (name === 'PUBLISH') published.push({ bytes, answer });
-        return answer.promise;
-      },
-      destroy: () => {},
-    };
-  }
-
-  pSubscribe(): void {}
-}
-
-const textOf = (bytes: Buffer) => bytes.toString('latin1', 18);
-
-function loading(): Error {
-  return new Error('LOADING Redis is loading the dataset in memory');
-}
-
-/** A node that has published, and what was published on its first connection. */
-async function publish(...texts: string[]) {
-  const redis = new ScriptedRedis();
-  const node = await openNode(redis, { closeTimeout: 0 });
-  for (const text of texts) node.publish('news', text);
-  return { redis, node, sent: redis.published[0]! };
-}
-
-describe('A message that Redis cannot take just now', () => {
-  it('holds back all behind it until it is sent again, on another connection', async () => {
-    const { redis, node, sent } = await publish('one', 'two');
-    sent[0]!.answer.reject(loading());
-    await turns();
-    node.publish('news', 'three');
-    expect(sent.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two']);
-    sent[1]!.answer.reject(loading());
-    await until(() => redis.published.length === 2);
-    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two', 'three']);
-    expect(node.failures.items).toEqual([]);
-  });
-
-  it('is given up when the next was taken, for it would come too late', async () => {
-    const { redis, node, sent } = await publish('one', 'two');
-    sent[0]!.answer.reject(loading());
-    sent[1]!.answer.resolve(1);
-    expect(await node.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
-    node.publish('news', 'three');
-    await until(() => redis.published.length === 2);
-    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['three']);
-  });
-
-  it('is not sent any more when nobody knows whether the next was taken', async () => {
-    const { redis, node, sent } = await publish('one', 'two');
-    sent[0]!.answer.reject(loading());
-    await turns();
-    for (const lose of redis.losses) lose();
-    expect(await node.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
-    await until(() => redis.published.length === 2);
-    expect(redis.published[1]!.map(({ bytes }) => textOf(bytes))).toEqual(['two']);
   });
 });

@@ -37,7 +37,10 @@ export class RedisSubscriptions {
 
   /** Names may be wanted now, or not any more. @returns when all has been asked for, or somebody is at it already. */
   async update(names: Iterable<string>): Promise<void> {
-    for (const name of names) this.#changed.add(name);
+    for (const name of names) {
+      this.#changed.add(name);
+      if (!this.#wanted.has(name)) this.#refused.delete(name);
+    }
     if (this.#isAtWork) return;
     this.#isAtWork = true;
     while (this.#changed.size > 0 && !this.#isOver) {

@@ -1,6 +1,6 @@
-import { Cluster } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { createClient, createCluster } from 'redis';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
 import { turns, until } from '../node/test-arrivals.js';
 import { testBroker } from '../pubsub/test-broker.js';
@@ -15,6 +15,7 @@ import {
   settle,
   startOwnRedis,
   startProxy,
+  type Node,
 } from './test-redis.js';
 
 let prefixes = 0;
@@ -35,6 +36,12 @@ function untoldGaps(story: readonly string[]): string[] {
     isExcused = false;
   }
   return wrong;
+}
+
+/** How many connections there have been, with the one that asks. */
+async function countConnections(url: string): Promise<number> {
+  const [, count] = /total_connections_received:(\d+)/.exec(String(await command(url, ['INFO', 'stats'])))!;
+  return Number(count);
 }
 
 describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
@@ -224,6 +231,28 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       await until(() => network.connections === 0);
     });
 
+    it('waits at its end until Redis has taken what was published', async () => {
+      const { networks, publisher, subscriber } = await openPair(makeClient, redis.port);
+      subscriber.subscribe('news');
+      await settle(subscriber, publisher);
+      networks[0].delay(20);
+      publisher.publish('news', 'last');
+      await publisher.close();
+      await until(() => subscriber.story.length > 0);
+      expect(publisher.failures.items).toEqual([]);
+    });
+
+    it('holds what one filter needs when another that needs it too has gone', async () => {
+      const { publisher, subscriber } = await openPair(makeClient, redis.port);
+      for (const filter of ['a/+', 'a/#', 'a/+/#']) subscriber.subscribe(filter);
+      await settle(subscriber, publisher);
+      for (const filter of ['a/#', 'a/+/#']) subscriber.unsubscribe(filter);
+      await settle(subscriber, publisher);
+      for (const topic of ['a', 'a/b', 'a/b/c', 'a/d']) publisher.publish(topic, topic);
+      await until(() => subscriber.story.length > 1);
+      expect(subscriber.story).toEqual(['a/b', 'a/d']);
+    });
+
     it('gives up at its end what Redis has not taken, and says so', async () => {
       const { networks, publisher } = await openPair(makeClient, redis.port, { closeTimeout: 50 });
       networks[0].stall();
@@ -246,6 +275,48 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       publisher.publish('news', 'last');
       await until(() => subscriber.story.length > 1);
       expect([subscriber.story, other.story]).toEqual([['for one', 'last'], []]);
+    });
+
+    it('keeps its promises whatever the options of the client', async () => {
+      const own = await startOwnRedis();
+      const makers: readonly (() => RedisClient)[] = [
+        () =>
+          createClient({
+            url: own.url,
+            disableOfflineQueue: true,
+            commandsQueueMaxLength: 1,
+            keyPrefix: 'a',
+            RESP: name === 'redis' ? 2 : 3,
+            commandOptions: { timeout: 1 },
+            socket: { socketTimeout: 20 },
+          }),
+        () =>
+          new Redis(own.url, {
+            lazyConnect: true,
+            keyPrefix: 'b',
+            commandTimeout: 1,
+            socketTimeout: 20,
+            enableAutoPipelining: true,
+            protocol: name === 'redis' ? 2 : 3,
+          }),
+      ];
+      const [one, two] = (await Promise.all(makers.map((make) => openNode(make())))) as [Node, Node];
+      for (const node of [one, two]) node.subscribe('a/+');
+      await settle(one, two);
+      await settle(two, one);
+      const witness = new Redis(own.url, { commandTimeout: 60 });
+      onTestFinished(() => witness.disconnect());
+      await witness.ping();
+      const opened = await countConnections(own.url);
+      own.pause();
+      for (const data of numbers(0, 100)) for (const node of [one, two]) node.publish('a/b', data);
+      // All of these times are over when a longer one is.
+      await expect(witness.ping()).rejects.toThrow('timed out');
+      own.resume();
+      await until(() => one.story.length + two.story.length >= 200);
+      await settle(one, two);
+      expect([one.story, two.story]).toEqual([numbers(0, 100), numbers(0, 100)]);
+      expect(await countConnections(own.url)).toBe(opened + 1);
     });
 
     it('leaves the client alone', async () => {
