@@ -117,6 +117,16 @@ describe('A message that Redis cannot take just now', () => {
   });
 });
 
+describe('A publisher that gets no answer', () => {
+  it('sends again on another connection', async () => {
+    const { redis, node, sent } = await publish('one', 'two');
+    sent[0]!.answer.reject(new Error('The queue is full'));
+    await until(() => redis.publishing().length === 2);
+    expect(redis.publishing()[1]!.published.map(({ bytes }) => textOf(bytes))).toEqual(['one', 'two']);
+    expect(node.failures.items).toEqual([]);
+  });
+});
+
 describe('A subscriber whose connection was lost', () => {
   it('is told when all its subscriptions hold again, and gets nothing before', async () => {
     const redis = new ScriptedRedis();

@@ -231,6 +231,24 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       await until(() => network.connections === 0);
     });
 
+    it('asks Redis for what is wanted in the end, however quickly that changes', async () => {
+      const own = await startOwnRedis();
+      const { publisher, subscriber } = await openPair(makeClient, own.port);
+      for (const filter of ['in', 'in/+', 'out', 'out/+']) {
+        subscriber.subscribe(filter);
+        subscriber.unsubscribe(filter);
+        if (filter.startsWith('in')) subscriber.subscribe(filter);
+      }
+      await settle(subscriber, publisher);
+      for (const topic of ['out', 'out/a', 'in', 'in/a']) publisher.publish(topic, topic);
+      await until(() => subscriber.story.length > 1);
+      expect(subscriber.story).toEqual(['in', 'in/a']);
+      const patterns = () => command(own.url, ['PUBSUB', 'NUMPAT']);
+      const channels = async () => [await command(own.url, ['PUBSUB', 'CHANNELS'])].flat();
+      while ((await channels()).length > 1);
+      expect([await channels(), await patterns()]).toEqual([[expect.stringMatching(/:in$/)], 1]);
+    });
+
     it('waits at its end until Redis has taken what was published', async () => {
       const { networks, publisher, subscriber } = await openPair(makeClient, redis.port);
       subscriber.subscribe('news');
