@@ -1,5 +1,6 @@
 import { BrokerError } from '../protocol/errors.js';
 import type { Outbox, Unconfirmed } from './outbox.js';
+import { channelOf } from './redis-channels.js';
 import { isRedisReply, type RedisClient, type RedisConnection } from './redis-client.js';
 import { RedisLink } from './redis-link.js';
 
@@ -71,7 +72,7 @@ export class RedisPublisher {
 
   #send(connection: RedisConnection, message: Unconfirmed): void {
     this.#unanswered++;
-    connection.publish(this.#prefix + message.topic, message.bytes).then(
+    connection.publish(channelOf(this.#prefix, message.topic), message.bytes).then(
       () => this.#onTaken(connection, message),
       (error: unknown) => this.#onError(connection, message, error),
     );

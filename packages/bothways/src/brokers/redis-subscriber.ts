@@ -1,5 +1,5 @@
 import { Topics } from '../pubsub/topics.js';
-import { channelsOf } from './redis-channels.js';
+import { channelsOf, topicOf } from './redis-channels.js';
 import type { ChannelKind, RedisClient, RedisConnection } from './redis-client.js';
 import { RedisLink } from './redis-link.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
@@ -96,7 +96,7 @@ export class RedisSubscriber {
 
   #receive(channel: Buffer, bytes: Buffer): void {
     if (this.#isRestoring) return;
-    const topic = channel.toString('utf8', this.#prefixLength);
+    const topic = topicOf(channel.toString('utf8', this.#prefixLength));
     const [subscriber] = this.#filters.of(topic);
     if (subscriber !== undefined) this.#events.receive(topic, bytes);
   }
