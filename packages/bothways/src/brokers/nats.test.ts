@@ -6,6 +6,7 @@ import { Arrivals, turns, until } from '../node/test-arrivals.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { testBroker, type TestNode } from '../pubsub/test-broker.js';
 import { startFaultProxy, type FaultProxy } from '../testing/index.js';
+import { seal } from './envelope.js';
 import type { NatsSubscribeOptions } from './nats-connection.js';
 import { natsBroker, type NatsBrokerOptions } from './nats.js';
 
@@ -569,6 +570,7 @@ class ScriptedConnection {
   info: { max_payload: number } | undefined = { max_payload: 1_000 };
   readonly published: string[] = [];
   readonly subscriptions: (NatsSubscribeOptions & { readonly subject: string })[] = [];
+  readonly unsubscribed: string[] = [];
   readonly #statuses = new Arrivals<string>();
 
   publish(subject: string, payload: Uint8Array): void {
@@ -577,7 +579,7 @@ class ScriptedConnection {
 
   subscribe(subject: string, options: NatsSubscribeOptions) {
     this.subscriptions.push({ ...options, subject });
-    return { unsubscribe() {} };
+    return { unsubscribe: () => void this.unsubscribed.push(subject) };
   }
 
   flush(): Promise<void> {
@@ -617,7 +619,7 @@ async function openScripted() {
   const told: string[] = [];
   const broker = natsBroker(connection, { prefix: 'p', closeTimeout: 100 });
   await broker.open({
-    receive: () => {},
+    receive: (topic, data) => told.push(`${topic} ${data as string}`),
     missed: () => told.push('missed'),
     failed: ({ code }) => told.push(code),
   });
@@ -701,6 +703,33 @@ describe('natsBroker, with a connection that a test makes up,', () => {
     await turns();
     await broker.close();
     expect([connection.published, told]).toEqual([['p.a b', 'p.a b'], ['missed']]);
+  });
+
+  it('hands on nothing between a reconnect and the answer that says that all subscriptions hold', async () => {
+    const { broker, connection, told } = await openScripted();
+    broker.subscribe('a');
+    const { callback } = connection.subscriptions[0]!;
+    const arrive = (number: number): void =>
+      callback(null, { subject: 'p.a', data: seal('another-one', number, `${number}`) });
+    arrive(1);
+    connection.say('disconnect');
+    await turns();
+    const answers = connection.holdAnswers();
+    connection.say('reconnect');
+    await turns();
+    arrive(3);
+    answers[0]!();
+    await turns();
+    arrive(4);
+    expect(told).toEqual(['a 1', 'missed', 'a 4']);
+  });
+
+  it('leaves no subscription behind when it closes', async () => {
+    const { broker, connection, told } = await openScripted();
+    broker.subscribe('a');
+    broker.subscribe('b/#');
+    await broker.close();
+    expect([connection.unsubscribed, told]).toEqual([['p.a', 'p.b.>', 'p.b'], []]);
   });
 
   it('asks again for what was refused, and says that something may be missing when it is granted', async () => {
