@@ -61,6 +61,8 @@ describe('Pieces', () => {
     const [first, second, ...rest] = cut(envelopeOf(nodes[0], 1, 300), 100) as [Piece, Piece, ...Piece[]];
     for (const piece of [second, ...rest]) expect(joiner.add(piece)).toBeUndefined();
     for (const piece of [first, ...rest]) expect(joiner.add(piece)).toBeUndefined();
+    expect([second, ...rest].map((piece) => joiner.add(piece)).at(-1)).toEqual(envelopeOf(nodes[0], 1, 300));
+    joiner.add(first);
     joiner.clear();
     for (const piece of [second, ...rest]) expect(joiner.add(piece)).toBeUndefined();
     expect(joiner.waiting).toBe(0);
@@ -68,11 +70,11 @@ describe('Pieces', () => {
 
   it('of a later message take the place of those of an earlier one', () => {
     const joiner = new PieceJoiner(1_000, vi.fn<() => void>());
-    const [earlier] = cut(envelopeOf(nodes[0], 1, 300), 100) as [Piece];
+    const [earlier, next] = cut(envelopeOf(nodes[0], 1, 300), 100) as [Piece, Piece];
     const [first, ...rest] = cut(envelopeOf(nodes[0], 2, 300), 100) as [Piece, ...Piece[]];
     joiner.add(earlier);
     joiner.add(first);
-    expect(joiner.add(earlier)).toBeUndefined();
+    expect([joiner.add(earlier), joiner.add(next)]).toEqual([undefined, undefined]);
     expect(rest.map((piece) => joiner.add(piece)).at(-1)).toEqual(envelopeOf(nodes[0], 2, 300));
   });
 
