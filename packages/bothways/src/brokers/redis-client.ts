@@ -108,6 +108,13 @@ function openNodeRedis(original: NodeRedisClient, events: RedisConnectionEvents)
   });
   client.on('error', (error) => events.lost(error));
   client.on('end', () => events.lost(undefined));
+  let isConnected = false;
+  let isDestroyed = false;
+  // What is destroyed before would be connected all the same, and then cannot be destroyed any more.
+  client.on('connect', () => {
+    isConnected = true;
+    if (isDestroyed) endNodeRedis(client);
+  });
   const listener: Listener = (bytes, channel) => events.receive(channel, bytes);
   return {
     opened: client.connect(),
@@ -119,14 +126,19 @@ function openNodeRedis(original: NodeRedisClient, events: RedisConnectionEvents)
     // Version 4 would refuse it on a connection that subscribes.
     ping: () => client.sendCommand(['PING'], { ignorePubSubMode: true }),
     destroy: () => {
-      try {
-        if (client.destroy === undefined) client.disconnect().catch(ignore);
-        else client.destroy();
-      } catch {
-        // Version 5 says so when it is closed already.
-      }
+      isDestroyed = true;
+      if (isConnected) endNodeRedis(client);
     },
   };
+}
+
+function endNodeRedis(client: NodeRedis): void {
+  try {
+    if (client.destroy === undefined) client.disconnect().catch(ignore);
+    else client.destroy();
+  } catch {
+    // Version 5 says so when it has ended by itself.
+  }
 }
 
 interface IoRedis {

@@ -362,6 +362,25 @@ describe('redisBroker()', () => {
     expect(() => redisBroker(root as never)).toThrow(TypeError);
   });
 
+  it('leaves no connection that was only about to be opened', async () => {
+    const own = await startOwnRedis();
+    const network = await startProxy(own.port);
+    const lookups: (() => void)[] = [];
+    const client = createClient({
+      socket: {
+        host: 'redis.test',
+        port: network.port,
+        lookup: (_, __, onAddress) =>
+          lookups.push(() => onAddress(null, [{ address: '127.0.0.1', family: 4 }])),
+      },
+    });
+    const before = await countConnections(own.url);
+    await expect(openNode(client, { openTimeout: 20 })).rejects.toMatchObject({ code: 'ERR_BROKER_AWAY' });
+    for (const answer of lookups) answer();
+    while ((await countConnections(own.url)) < before + 3);
+    await until(() => network.connections === 0);
+  });
+
   it.each([
     ['prefix', ''],
     ['maxWaiting', 0],
