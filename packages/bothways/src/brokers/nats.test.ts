@@ -254,10 +254,13 @@ describe('natsBroker', () => {
     }
     proxy.heal();
     await ended;
-    while ((await two.story.next()) !== 'missed');
-    one.publish('news', 'after');
-    while ((await two.story.next()) !== 'after');
-    expect(two.missed.items.length).toBe(1);
+    await two.missed.next();
+    // On a slow machine NATS may cut it off once more.
+    const ending = setInterval(() => one.publish('news', 'after'), 5);
+    onTestFinished(() => clearInterval(ending));
+    const story: string[] = [];
+    while (story.at(-1) !== 'after') story.push(await two.story.next());
+    expect(story).toContain('missed');
   });
 
   it('notices that nothing comes any more, by the heartbeat of the connection', async () => {
