@@ -111,8 +111,10 @@ function openNodeRedis(original: NodeRedisClient, events: RedisConnectionEvents)
   let isConnected = false;
   let isDestroyed = false;
   // What is destroyed before would be connected all the same, and then cannot be destroyed any more.
-  client.on('connect', () => {
-    isConnected = true;
+  client.on('connect', () => (isConnected = true));
+  // Version 4 throws where nobody can catch it when it is ended between the two.
+  const isVersion4 = !('destroy' in client);
+  client.on(isVersion4 ? 'ready' : 'connect', () => {
     if (isDestroyed) endNodeRedis(client);
   });
   const listener: Listener = (bytes, channel) => events.receive(channel, bytes);
