@@ -249,7 +249,7 @@ class Session:
                 self.over = record
                 raise Closed
             self.unacknowledged += size(record) + 32
-            if self.unacknowledged >= WINDOW // 4:
+            if self.unacknowledged >= min(WINDOW, self.window) // 4:
                 self.want_ack()
             elif not self.ack_timer:
                 self.ack_timer = asyncio.get_running_loop().call_later(ACK_DELAY, self.want_ack)

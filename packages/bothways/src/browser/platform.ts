@@ -16,6 +16,7 @@ export function browserPlatform(url: URL, withCredentials: boolean): ClientPlatf
   return {
     clock: platformClock,
     base64,
+    maxMessage: Infinity,
     random: Math.random,
     randomKey,
     openSocket: (events) => openSocket(url, events),

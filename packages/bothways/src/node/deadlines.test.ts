@@ -128,7 +128,7 @@ describe('IdleDeadline', () => {
     vi.advanceTimersByTime(999);
     expect(watched.calls).toEqual([]);
     vi.advanceTimersByTime(1 + LATE);
-    expect(watched.calls[0]![0]).toBe('close 1001 No message for idleTimeout, 1000 ms');
+    expect(watched.calls[0]![0]).toBe('close 3008 No message for idleTimeout, 1000 ms');
     expect(watched.calls[0]![1]).toBeGreaterThanOrEqual(1_600);
   });
 });

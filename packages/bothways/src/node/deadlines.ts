@@ -1,3 +1,4 @@
+import { CloseCode } from '../protocol/close.js';
 import { TimeoutError } from '../protocol/errors.js';
 import { Timed, setDeadline } from './timer-wheel.js';
 
@@ -83,7 +84,7 @@ export class IdleDeadline extends Timed {
   onDeadline(): void {
     const left = this.#lastMessage + this.#timeout - performance.now();
     if (left > 0) setDeadline(this, left);
-    else this.#watched.close(1001, `No message for idleTimeout, ${this.#timeout} ms`);
+    else this.#watched.close(CloseCode.TIMEOUT, `No message for idleTimeout, ${this.#timeout} ms`);
   }
 }
 

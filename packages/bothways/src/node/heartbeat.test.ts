@@ -199,7 +199,7 @@ describe('idleTimeout', () => {
     const server = await start({ idleTimeout: 50 });
     const wire = await Wire.upgraded(server.port);
     const [socket] = server.connections;
-    expect(await wire.close()).toEqual({ code: 1001, reason: 'No message for idleTimeout, 50 ms' });
+    expect(await wire.close()).toEqual({ code: 3008, reason: 'No message for idleTimeout, 50 ms' });
     wire.write(clientFrame(0x88, Buffer.from([0x03, 0xe9])));
     wire.end();
     expect(await socket!.closed).toMatchObject({ code: 1001, wasClean: true, initiator: 'local' });

@@ -44,6 +44,7 @@ export class SessionHub {
   readonly #options: ServerSessionOptions;
   readonly #handshakeTimeout: number;
   readonly #carriers: CarrierOwner;
+  readonly #maxMessageSize: number;
   #strangers = 0;
 
   constructor(options: ServerSessionOptions, handshakeTimeout: number, host: HubHost) {
@@ -54,6 +55,8 @@ export class SessionHub {
     this.sessions = new SessionServer(settings, new NodePlatform(), {
       decide: (visitor, protocols, opening) => this.#decide(visitor, protocols, opening),
     });
+    // A text has one character before it (PROTOCOL.md section 3).
+    this.#maxMessageSize = host.limits.maxMessageSize + 1;
     this.#carriers = new CarrierOwner(host.limits);
   }
 
@@ -82,12 +85,10 @@ export class SessionHub {
       close: (code: number, reason: string) => connection.close(code, reason),
       pause: () => connection.pause(),
       resume: () => {
-        connection.maxMessageSize = this.#carriers.limits.maxMessageSize;
+        connection.maxMessageSize = this.#maxMessageSize;
         connection.resume();
       },
     };
-    // Whoever has shown no token may not make the server keep much.
-    connection.maxMessageSize = FIRST_MESSAGE;
     const stranger = new Stranger(connection, () => this.#strangers--);
     this.#strangers++;
     if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
@@ -155,8 +156,8 @@ class CarrierOwner implements ConnectionOwner<Carried> {
   };
 
   constructor(limits: ConnectionLimits) {
-    // A text has one character before it (PROTOCOL.md section 3).
-    this.limits = { ...limits, idleTimeout: 0, maxMessageSize: limits.maxMessageSize + 1 };
+    // Whoever has shown no token may not make the server keep much.
+    this.limits = { ...limits, idleTimeout: 0, maxMessageSize: FIRST_MESSAGE };
   }
 
   /** Resolves when there is none left; those that are there have `closeTimeout` to leave. */

@@ -16,6 +16,7 @@ import type {
   RequestEvents,
   SocketEvents,
 } from '../session/client-platform.js';
+import { Lines } from '../session/carriers/lines.js';
 import { MEDIA_TYPE, SUBPROTOCOL, type Base64 } from '../session/records.js';
 import { platformClock } from '../session/timers.js';
 import { openConnection } from './connect.js';
@@ -46,6 +47,7 @@ export class SessionClientPlatform implements ClientPlatform {
   readonly base64 = nodeBase64;
   readonly random = Math.random;
   readonly randomKey = randomId;
+  readonly maxMessage: number;
   readonly #url: WebSocketUrl;
   readonly #options: ConnectOptions;
   readonly #agent: ReachingAgent;
@@ -53,6 +55,7 @@ export class SessionClientPlatform implements ClientPlatform {
   constructor(url: WebSocketUrl, options: ConnectOptions) {
     this.#url = url;
     this.#options = options;
+    this.maxMessage = options.maxMessageSize ?? 16_777_216;
     this.#agent = new ReachingAgent(url, options);
   }
 
@@ -65,7 +68,9 @@ export class SessionClientPlatform implements ClientPlatform {
     const abort = new AbortController();
     let connection: NodeConnection<undefined> | undefined;
     let isOver = false;
-    const options = { ...this.#options, protocols: [SUBPROTOCOL], signal: abort.signal };
+    // A text has one character before it (PROTOCOL.md section 3).
+    const maxMessageSize = this.maxMessage + 1;
+    const options = { ...this.#options, maxMessageSize, protocols: [SUBPROTOCOL], signal: abort.signal };
     openConnection<undefined>(this.#url, options, {
       open: (socket) => {
         connection = socket as NodeConnection<undefined>;
@@ -109,7 +114,9 @@ export class SessionClientPlatform implements ClientPlatform {
     const { resource } = this.#url;
     const target = `${resource}${resource.includes('?') ? '&' : '?'}ticket=${ticket}`;
     const request = this.#send('GET', target, { Accept: 'text/event-stream' });
-    let rest = '';
+    const lines = new Lines((line) => {
+      if (line.startsWith('data:')) onEvent(line.slice(5));
+    });
     const response = readResponse(request, {
       head: (status) => {
         if (status === 200) return;
@@ -117,9 +124,9 @@ export class SessionClientPlatform implements ClientPlatform {
         onEnd();
       },
       text: (text) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop()!;
-        for (const line of lines) if (line.startsWith('data:')) onEvent(line.slice(5));
+        if (lines.add(text)) return;
+        response.abort();
+        onEnd();
       },
       end: onEnd,
       fail: onEnd,

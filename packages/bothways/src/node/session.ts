@@ -1,3 +1,4 @@
+import { checkHandshakeHeaders } from '../protocol/handshake.js';
 import { parseWebSocketUrl } from '../protocol/url.js';
 import type { SessionOptions } from '../session/options.js';
 import { AnySession } from '../session/session.js';
@@ -26,6 +27,10 @@ export class Session extends AnySession {
   constructor(url: string | URL, options: NodeSessionOptions = {}) {
     const reaching = Object.fromEntries(REACHING.map((name) => [name, options[name]])) as Reaching;
     checkConnectOptions(reaching);
+    checkHandshakeHeaders({
+      ...reaching.headers,
+      ...(reaching.origin !== undefined && { Origin: reaching.origin }),
+    });
     const target = parseWebSocketUrl(String(url));
     super(new SessionClientPlatform(target, reaching), options, REACHING);
     this.url = target.href.replace(/^ws/, 'http');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { CarrierName } from '../protocol/contract.js';
+import type { SessionErrorEvent } from '../session/events.js';
 import { SUBPROTOCOL, type Content } from '../session/records.js';
 import type { Handlers } from './handlers.js';
 import { serve } from './server.js';
@@ -290,7 +291,7 @@ describe.each(CARRIERS)('A session on %s', (carrier) => {
     expect(server.connections.size).toBe(0);
   });
 
-  it('is told by close of a server beside an HTTP server, and closes with 1001', async () => {
+  it('begins anew when the server goes away with 1001 and another one is there', async () => {
     const http = await listening();
     const { server, opened } = await startWatched({
       port: undefined,
@@ -300,10 +301,15 @@ describe.each(CARRIERS)('A session on %s', (carrier) => {
     });
     const client = await attended(http, options);
     const socket = await opened.next();
+    socket.send('last words');
     await server.close();
-    expect(await client.closed).toMatchObject({ code: 1001, wasClean: true });
+    expect(await client.messages.next()).toBe('last words');
     expect(await socket.closed).toMatchObject({ code: 1001, wasClean: true, initiator: 'local' });
     expect(server.connections.size).toBe(0);
+    client.session.send('to whoever comes next');
+    await start({ port: undefined, host: undefined, server: http, sessions: true }, echo);
+    expect(await client.resumes.next()).toMatchObject({ resumed: false, unacknowledged: [] });
+    expect(await client.messages.next()).toBe('to whoever comes next');
   });
 
   it('is sent and read as streams, message by message', async () => {
@@ -561,13 +567,13 @@ describe('A session', () => {
     expect(server.connections.size).toBe(0);
   });
 
-  it('is closed with 1001 after idleTimeout without a message', async () => {
+  it('is closed with 3008 after idleTimeout without a message', async () => {
     const { server, opened } = await startWatched({ sessions: true, idleTimeout: 150 });
     const { closed } = await attended(server);
     const plain = await wsJoin(server);
     const [session] = await opened.take(2);
-    expect((await plain.closed)[0]).toBe(1001);
-    expect(await closed).toMatchObject({ code: 1001 });
+    expect((await plain.closed)[0]).toBe(3008);
+    expect(await closed).toMatchObject({ code: 3008 });
     expect(await session!.closed).toMatchObject({ initiator: 'local' });
   });
 
@@ -635,6 +641,80 @@ describe('A session', () => {
     expect(await messages.take(2)).toEqual(['a', 'b']);
   });
 
+  it('whose reader is slow gets all that was sent before the server closed it, and the close', async () => {
+    const { server, opened } = await startWatched({ sessions: true, closeTimeout: 300 });
+    const { session, closed } = await attended(server, { carriers: ['long-polling'] });
+    const socket = await opened.next();
+    const reading = session[Symbol.asyncIterator]();
+    for (let number = 0; number < 20; number++) socket.send(`${number}`.padEnd(20_000));
+    socket.close(4001, 'done');
+    // Nobody has asked for a message yet: the server gives it up.
+    expect(await socket.closed).toMatchObject({ code: 1006, initiator: 'local' });
+    const resumed = vi.fn<() => void>();
+    session.addEventListener('resume', resumed);
+    // The client has learned that the session is gone.
+    await until(() => session.state === 'closing');
+    const read: string[] = [];
+    for await (const message of reading) read.push(String(message).trimEnd());
+    expect(read).toEqual(Array.from({ length: 20 }, (_, number) => `${number}`));
+    expect(await closed).toMatchObject({ code: 4001, reason: 'done', wasClean: true });
+    expect(resumed).not.toHaveBeenCalled();
+  });
+
+  it('that is closed by both sides one after the other ends with what the first one said', async () => {
+    const { server, opened } = await startWatched({ sessions: true, closeTimeout: 300 });
+    const { session, closed } = await attended(server, { carriers: ['long-polling'] });
+    const socket = await opened.next();
+    session[Symbol.asyncIterator]();
+    for (let number = 0; number < 5; number++) socket.send('x'.repeat(20_000));
+    socket.close(4001, 'done');
+    await socket.closed;
+    await until(() => session.state === 'closing');
+    expect(session.send('too late')).toBe(false);
+    session.close();
+    expect(await closed).toMatchObject({ code: 4001, reason: 'done', wasClean: true });
+  });
+
+  it.each(CARRIERS)('on %s has its limit on messages in bytes, at both ends', async (carrier) => {
+    const { server, opened } = await startWatched({ sessions: true, maxMessageSize: 1_000 });
+    const client = await attended(server, { carriers: [carrier], ...QUICK, maxMessageSize: 2_000 });
+    const socket = await opened.next();
+    const received = new Arrivals<unknown>();
+    void (async () => {
+      for await (const message of socket) received.push(message);
+    })();
+    for (const most of [
+      'x'.repeat(1_000),
+      'é'.repeat(500),
+      '漢'.repeat(333),
+      '😀'.repeat(250),
+      '\ud800'.repeat(333),
+    ]) {
+      client.session.send(most);
+      expect(await received.next()).toBe(Buffer.from(most).toString());
+      const error = { code: 'ERR_MESSAGE_TOO_BIG', limit: 'maxMessageSize', value: 1_000 };
+      expect(() => client.session.send(`${most}xx`)).toThrow(expect.objectContaining(error));
+    }
+    socket.send('é'.repeat(1_000));
+    expect(await client.messages.next()).toBe('é'.repeat(1_000));
+    const failed = new Promise<SessionErrorEvent>((resolve) =>
+      client.session.addEventListener('error', resolve),
+    );
+    socket.send('é'.repeat(1_000) + 'x');
+    expect(await failed).toMatchObject({ error: { code: 'ERR_SESSION_REFUSED' } });
+  });
+
+  it.each(['streaming', 'long-polling'] as const)(
+    'on %s splits what it sends so that no request is too large',
+    async (carrier) => {
+      const { server, told } = await startTold({ maxMessageSize: 65_536 });
+      const client = await attended(server, { carriers: [carrier] });
+      const sent = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(8_000, '漢'));
+      for (const each of sent) client.session.send(each);
+      expect((await told.take(40)).map(([, data]) => data)).toEqual(sent);
+    },
+  );
+
   it('closes behind what was sent, from either side', async () => {
     const { server, opened, told } = await startTold();
     const client = await attended(server, { carriers: ['long-polling'] });
@@ -675,11 +755,11 @@ describe('A server of sessions', () => {
     const client = await attended(server, { carriers: ['websocket'] });
     const plain = await wsJoin(server);
     const sockets = await opened.take(2);
-    await server.close({ code: 1012, reason: 'moving' });
-    expect(await client.closed).toMatchObject({ code: 1012, reason: 'moving', wasClean: true });
-    expect(await plain.closed).toEqual([1012, 'moving']);
+    await server.close({ code: 4001, reason: 'moving' });
+    expect(await client.closed).toMatchObject({ code: 4001, reason: 'moving', wasClean: true });
+    expect(await plain.closed).toEqual([4001, 'moving']);
     for (const socket of sockets) {
-      expect(await socket.closed).toMatchObject({ code: 1012, wasClean: true, initiator: 'local' });
+      expect(await socket.closed).toMatchObject({ code: 4001, wasClean: true, initiator: 'local' });
     }
     expect(server.metrics()).toMatchObject({ connections: 0, closedConnections: 2 });
   });
@@ -721,8 +801,8 @@ describe('A server of sessions', () => {
     const { messages, session, closed } = await attended(http, { carriers: ['long-polling'] });
     session.send('a');
     expect(await messages.next()).toBe('a');
-    await server.close();
-    expect(await closed).toMatchObject({ code: 1001 });
+    await server.close({ code: 4001 });
+    expect(await closed).toMatchObject({ code: 4001 });
     expect((await reply(http, lines(opening()))).body).toBe('a page');
   });
 
@@ -779,10 +859,17 @@ describe('A client of sessions', () => {
     expect(() => new Session(url)).toThrow(type);
   });
 
-  it.each([{ carriers: [] }, { carriers: ['pigeon'] }, { closeTimeout: -1 }, { unknown: 1 }])(
-    'throws a TypeError for %j',
-    (options) => {
-      expect(() => new Session('http://127.0.0.1:1/', options as never)).toThrow(TypeError);
-    },
-  );
+  it.each([
+    { carriers: [] },
+    { carriers: ['pigeon'] },
+    { closeTimeout: -1 },
+    { unknown: 1 },
+    { protocols: [1] },
+    { protocols: 'no token' },
+    { headers: { a: 'b\r\nc' } },
+    { headers: { 'a b': 'c' } },
+    { origin: 'a\nb' },
+  ])('throws a TypeError for %j', (options) => {
+    expect(() => new Session('http://127.0.0.1:1/', options as never)).toThrow(TypeError);
+  });
 });

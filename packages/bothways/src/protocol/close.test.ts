@@ -38,6 +38,7 @@ describe('CloseCode', () => {
       MESSAGE_TOO_BIG: 1009,
       INTERNAL_ERROR: 1011,
       TRY_AGAIN_LATER: 1013,
+      TIMEOUT: 3008,
     });
   });
 });

@@ -15,6 +15,8 @@ export const CloseCode = {
   MESSAGE_TOO_BIG: 1009,
   INTERNAL_ERROR: 1011,
   TRY_AGAIN_LATER: 1013,
+  /** Registered with IANA for those who use WebSockets: the peer was silent for too long. */
+  TIMEOUT: 3008,
 } as const;
 
 /** The longest close reason: what a control frame leaves beside the code, bytes of UTF-8. */

@@ -50,6 +50,8 @@ export interface NetworkEvents {
 export interface ClientPlatform {
   readonly clock: Clock;
   readonly base64: Base64;
+  /** The largest message that is taken, bytes. */
+  readonly maxMessage: number;
   /** A number from 0 to 1, without 1. */
   random(): number;
   /** 128 random bits in base64url. */

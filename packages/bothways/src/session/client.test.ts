@@ -28,6 +28,7 @@ class Stage {
   readonly resumes: { resumed: boolean; lost: readonly Content[] }[] = [];
   readonly sessions: ServerSession[] = [];
   readonly serverEnds: CloseInfo[] = [];
+  readonly retries: [reason: string, delay: number][] = [];
   refusal: Decision | undefined;
   isOpen = false;
   end: SessionEnd | undefined;
@@ -67,6 +68,7 @@ class Stage {
         onResume: (resumed, lost) => void this.resumes.push({ resumed, lost }),
         onMessage: (content) => void this.received.push(content),
         onSent: () => {},
+        onRetry: (reason, delay) => void this.retries.push([reason, delay]),
         onState: () => void this.states.push(this.client.state),
         onCarrier: () => void this.carriers.push(this.client.carrier),
         onEnd: (end) => {
@@ -169,6 +171,14 @@ describe('A client that connects', () => {
     expect(stage.network.sockets).toBeLessThan(20);
   });
 
+  it('that was told an order keeps to it, whatever worked before', () => {
+    const stage = new Stage({ remembers: false }, {}, (network) => {
+      network.remembered = 'polling';
+    });
+    stage.until(() => stage.isOpen);
+    expect([stage.client.carrier, stage.network.remembered]).toEqual(['websocket', 'polling']);
+  });
+
   it('begins with the carrier that worked before', () => {
     const stage = new Stage({ carriers: ['websocket', 'long-polling'] }, {}, withoutSockets);
     stage.until(() => stage.isOpen);
@@ -182,6 +192,7 @@ describe('A client that connects', () => {
       onResume: () => {},
       onMessage: () => {},
       onSent: () => {},
+      onRetry: () => {},
       onState: () => {},
       onCarrier: () => {},
       onEnd: () => {},
@@ -323,6 +334,21 @@ describe('A client that is refused', () => {
     expect([stage.network.sockets, stage.network.requests]).toEqual([sockets, requests]);
   });
 
+  it('waits as long as the server says, and at most an hour', () => {
+    const stage = new Stage({ carriers: ['long-polling'] });
+    stage.refusal = { status: 503, retryAfter: 60 };
+    stage.until(() => stage.retries.length === 1);
+    expect(stage.retries[0]![1]).toBeGreaterThanOrEqual(60_000);
+    stage.refusal = { status: 503, retryAfter: 10_000_000 };
+    stage.until(() => stage.retries.length === 2);
+    expect(stage.retries[1]![1]).toBeLessThanOrEqual(5_400_000);
+    stage.refusal = { status: 503, retryAfter: -5 };
+    stage.until(() => stage.retries.length === 3, 2 * HOUR);
+    const { requests } = stage.network;
+    stage.time.pass(10_000);
+    expect(stage.network.requests).toBeLessThan(requests + 20);
+  });
+
   it.each([429, 503, 500])('tries again on %i', (status) => {
     const stage = new Stage();
     stage.refusal = { status };
@@ -330,6 +356,35 @@ describe('A client that is refused', () => {
     expect(stage.end).toBeUndefined();
     stage.refusal = undefined;
     stage.until(() => stage.isOpen, 60_000);
+  });
+});
+
+describe('A client whose server goes away', () => {
+  it.each([1001, 1012])('with %i begins anew, and says what may be lost', (code) => {
+    const stage = new Stage({ carriers: ['websocket'] });
+    stage.until(() => stage.isOpen);
+    stage.sessions[0]!.send('last words');
+    stage.sessions[0]!.close(code, 'restart');
+    stage.client.send('on its way');
+    stage.until(() => stage.resumes.length === 1);
+    expect(stage.resumes).toEqual([{ resumed: false, lost: ['on its way'] }]);
+    expect(stage.retries).toEqual([
+      [`The server has closed with ${code} restart`, expect.toSatisfy((delay) => delay <= 500)],
+    ]);
+    expect(stage.received).toEqual(['last words']);
+    expect([stage.client.state, stage.sessions.length, stage.end]).toEqual(['open', 2, undefined]);
+    expect(stage.serverEnds).toEqual([{ code, reason: 'restart', wasClean: true, initiator: 'local' }]);
+    stage.client.send('hello');
+    stage.until(() => stage.received.length === 2);
+  });
+
+  it('ends when it was closing itself', () => {
+    const stage = new Stage({ carriers: ['websocket'] });
+    stage.until(() => stage.isOpen);
+    stage.client.close(1000, '');
+    stage.sessions[0]!.close(1001, '');
+    stage.until(() => stage.end !== undefined, 10_000);
+    expect([stage.end, stage.sessions.length]).toMatchObject([{ wasClean: true }, 1]);
   });
 });
 

@@ -9,7 +9,7 @@ import { SMALLEST_WINDOW, type ClientHeader, type ServerHeader } from './headers
 import { Incoming, type Receiver } from './incoming.js';
 import { Outgoing } from './outgoing.js';
 import type { Alarm } from '../protocol/clock.js';
-import { Closing, isCount, type Content, type Control, type Numbered } from './records.js';
+import { Closing, isCount, isLarger, type Content, type Control, type Numbered } from './records.js';
 import type { CarrierName } from '../protocol/contract.js';
 
 /** Where a session of a client is. */
@@ -36,6 +36,8 @@ export interface ClientOwner {
    * @param lost if it has not resumed: the messages of which nobody knows whether they arrived.
    */
   onResume(resumed: boolean, lost: readonly Content[]): void;
+  /** Nothing carries it, and it is tried again in so many milliseconds. */
+  onRetry(reason: string, delay: number): void;
   onMessage(content: Content): void;
   /** Less waits to be sent than before. */
   onSent(): void;
@@ -46,6 +48,8 @@ export interface ClientOwner {
 
 export interface ClientSettings {
   readonly carriers: readonly CarrierName[];
+  /** Whether the carrier that worked before is tried first. */
+  readonly remembers: boolean;
   readonly protocols: readonly string[];
   readonly backoff: BackoffOptions;
   /** After how long without an answer the next carrier is tried beside, milliseconds. */
@@ -112,6 +116,8 @@ export class ClientSession implements CarrierHost, Receiver {
   readonly #closeTimeout: Alarm;
   readonly #stopWatching: () => void;
   #closing: Closing | undefined;
+  /** The server does not know the session any more, and needs not: it has said all, and closed. */
+  #isSevered = false;
 
   constructor(platform: ClientPlatform, settings: ClientSettings, owner: ClientOwner) {
     this.platform = platform;
@@ -121,7 +127,7 @@ export class ClientSession implements CarrierHost, Receiver {
     this.outgoing = new Outgoing(SMALLEST_WINDOW);
     this.incoming = new Incoming(settings.window, this);
     this.#openingKey = platform.randomKey();
-    this.#choice = new CarrierChoice(settings.carriers, platform.recall());
+    this.#choice = new CarrierChoice(settings.carriers, settings.remembers ? platform.recall() : undefined);
     const { clock } = platform;
     this.#fallback = clock.alarm(() => this.#startNext());
     this.#attachTimeout = clock.alarm(() => this.#giveUpAttempts());
@@ -166,6 +172,8 @@ export class ClientSession implements CarrierHost, Receiver {
     }
     this.#closeTimeout.set(this.#settings.closeTimeout);
     this.#newest?.flush();
+    // What the server closed first only waits to be taken.
+    if (this.#isSevered) this.incoming.handOnHeld();
   }
 
   /** Gives it up at once; the server learns nothing of it. */
@@ -183,7 +191,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   /** Moves to another carrier; stays with the present one if it cannot be had. */
   switchTo(name: CarrierName): void {
-    if (this.state === 'closed' || this.#isInRound) return;
+    if (this.state === 'closed' || this.#isInRound || this.#isSevered) return;
     this.#upgrade.clear();
     this.#begin(name);
   }
@@ -241,7 +249,11 @@ export class ClientSession implements CarrierHost, Receiver {
     if (header.token !== undefined) this.token = header.token;
     if (header.session !== undefined) this.sessionId = header.session;
     if (header.protocol !== undefined) this.protocol = header.protocol;
-    if (header.window !== undefined) this.outgoing.window = header.window;
+    // The server says how much it takes; how much is kept for it is for us to say.
+    if (header.window !== undefined) {
+      this.outgoing.window = Math.min(header.window, this.#settings.window);
+      this.incoming.peerWindow = header.window;
+    }
     if (header.maxMessage !== undefined) this.maxMessage = header.maxMessage;
     if (header.heartbeat !== undefined) this.heartbeat = header.heartbeat;
     this.onAcknowledgement(header.ack);
@@ -258,7 +270,15 @@ export class ClientSession implements CarrierHost, Receiver {
 
   onItem(carrier: ClientCarrier, number: number, item: Numbered): void {
     if (!this.incoming.canTake(number, [item])) {
-      this.#give(carrier, { kind: 'fatal', status: 0, reason: 'The server passed the window' });
+      this.#give(carrier, fatal('The server passed the window'));
+      return;
+    }
+    const { maxMessage } = this.platform;
+    if (!(item instanceof Closing) && isLarger(item, maxMessage)) {
+      this.#give(
+        carrier,
+        fatal(`The server sent a message of more than maxMessageSize, ${maxMessage} bytes`),
+      );
       return;
     }
     this.incoming.put(number, item);
@@ -269,7 +289,10 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   onAcknowledgement(number: number): void {
-    if (!isCount(number) || !this.outgoing.canAcknowledge(number)) return;
+    if (!isCount(number) || !this.outgoing.canAcknowledge(number)) {
+      this.#give(this.#current, fatal('The server acknowledged what was never sent'));
+      return;
+    }
     const before = this.outgoing.length;
     this.outgoing.acknowledge(number);
     if (this.outgoing.length === before) return;
@@ -298,7 +321,7 @@ export class ClientSession implements CarrierHost, Receiver {
   #startRound(): void {
     this.#retry.clear();
     this.#upgrade.clear();
-    if (this.state === 'closed') return;
+    if (this.state === 'closed' || this.#isSevered) return;
     this.#isInRound = true;
     this.#losses.clear();
     this.#upcoming = this.#choice.order(this.platform.clock.now());
@@ -345,7 +368,7 @@ export class ClientSession implements CarrierHost, Receiver {
     if (this.#attempts.size > 0) this.#attachTimeout.set(this.#settings.connectTimeout);
     else this.#attachTimeout.clear();
     this.#choice.attached(name);
-    this.platform.remember(name);
+    if (this.#settings.remembers) this.platform.remember(name);
     this.#hasAttached = true;
     if (this.#closing === undefined) this.#setState('open');
     if (before?.name !== name) this.#owner.onCarrier();
@@ -475,7 +498,9 @@ export class ClientSession implements CarrierHost, Receiver {
     if (this.#closing === undefined) this.#setState(this.#hasOpened ? 'reconnecting' : 'connecting');
     const wait = backoff(this.#failures++, this.platform.random(), this.#settings.backoff);
     const asked = (loss.retryAfter ?? 0) * 1000;
-    this.#retry.set(asked === 0 ? wait : asked + Math.floor((this.platform.random() * asked) / 2));
+    const delay = asked === 0 ? wait : asked + Math.floor((this.platform.random() * asked) / 2);
+    this.#retry.set(delay);
+    this.#owner.onRetry(loss.reason, delay);
   }
 
   /** The server does not know the session any more. */
@@ -485,15 +510,36 @@ export class ClientSession implements CarrierHost, Receiver {
       this.#finish({ code, reason, wasClean: true, initiator: 'local' });
       return;
     }
-    this.#current?.abandon();
-    if (this.#current !== undefined) {
-      this.#current = undefined;
-      this.#owner.onCarrier();
+    if (this.incoming.hasEnd) {
+      this.#sever();
+      return;
     }
     // Of what this carrier sent nothing was taken, but what was sent before it may have been.
-    const { before, after } = this.outgoing.splitAt(
-      carrier.isAttached ? this.outgoing.everSent : carrier.sentBefore,
-    );
+    this.#beginAnew(carrier.isAttached ? this.outgoing.everSent : carrier.sentBefore, loss);
+  }
+
+  /** The server has ended the session, and all that it said is here: the application has yet to take it. */
+  #sever(): void {
+    this.#isSevered = true;
+    this.#letGoOfAll();
+    this.#setState('closing');
+  }
+
+  #letGoOfAll(): void {
+    for (const attempt of this.#attempts) attempt.abandon();
+    this.#attempts.clear();
+    this.#newest?.abandon();
+    this.#newest = undefined;
+    const current = this.#current;
+    this.#current = undefined;
+    current?.abandon();
+    if (current !== undefined && this.state !== 'closed') this.#owner.onCarrier();
+  }
+
+  /** @param sent the last message that may have arrived in the session that is gone. */
+  #beginAnew(sent: number, loss: Loss): void {
+    this.#letGoOfAll();
+    const { before, after } = this.outgoing.splitAt(sent);
     this.#uncertain.push(...(before as Content[]));
     const { window } = this.#settings;
     this.outgoing = new Outgoing(SMALLEST_WINDOW);
@@ -502,7 +548,6 @@ export class ClientSession implements CarrierHost, Receiver {
     this.#openingKey = this.platform.randomKey();
     this.token = undefined;
     this.#generation = 0;
-    this.#newest = undefined;
     this.#isNewEpoch = true;
     this.#reconnect(loss);
   }
@@ -512,6 +557,11 @@ export class ClientSession implements CarrierHost, Receiver {
     if (this.#closing === undefined) {
       const attaching = [...this.#attempts].find(({ generation }) => generation > 0);
       (this.#newest ?? this.#current ?? attaching)?.farewell();
+      if (GOES_AWAY.has(code)) {
+        const said = `The server has closed with ${code} ${reason}`.trimEnd();
+        this.#beginAnew(this.outgoing.everSent, { kind: 'network', status: 0, reason: said });
+        return;
+      }
     }
     this.#finish({ code, reason, wasClean: true, initiator });
   }
@@ -591,17 +641,19 @@ export class ClientSession implements CarrierHost, Receiver {
       alarm.clear();
     }
     this.#stopWatching();
-    for (const attempt of this.#attempts) attempt.abandon();
-    this.#attempts.clear();
-    this.#current?.abandon();
-    this.#newest?.abandon();
     const hadCarrier = this.#current !== undefined;
-    this.#current = undefined;
-    this.#newest = undefined;
     this.#setState('closed');
+    this.#letGoOfAll();
     if (hadCarrier) this.#owner.onCarrier();
     this.#owner.onEnd(end);
   }
+}
+
+/** With these a server tells that it goes away or is restarted, and not that it has had enough (RFC 6455, IANA). */
+const GOES_AWAY: ReadonlySet<number> = new Set([1001, 1012]);
+
+function fatal(reason: string): Loss {
+  return { kind: 'fatal', status: 0, reason };
 }
 
 const UNCLEAN: SessionEnd = { code: 1006, reason: '', wasClean: false, initiator: 'local' };

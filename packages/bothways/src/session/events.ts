@@ -29,6 +29,20 @@ export class SessionResumeEvent extends EventBase {
   }
 }
 
+/** Nothing carries the session, and the client will try again. */
+export class SessionRetryEvent extends EventBase {
+  /** Why it has lost its carrier, or could not get one. */
+  readonly reason: string;
+  /** In how long it tries again, milliseconds. */
+  readonly delay: number;
+
+  constructor(reason: string, delay: number) {
+    super('retry');
+    this.reason = reason;
+    this.delay = delay;
+  }
+}
+
 /** The session was given up: what is wrong cannot heal. `close` follows. */
 export class SessionErrorEvent extends EventBase {
   readonly error: Error;
@@ -61,6 +75,7 @@ export interface SessionEventMap {
   open: PlatformEvent;
   message: SessionMessageEvent;
   resume: SessionResumeEvent;
+  retry: SessionRetryEvent;
   statechange: PlatformEvent;
   carrierchange: PlatformEvent;
   error: SessionErrorEvent;

@@ -1,5 +1,5 @@
 import { MESSAGE_OVERHEAD } from './inbox.js';
-import type { Numbered } from './records.js';
+import { Closing, type Numbered } from './records.js';
 import { weightOf } from './outgoing.js';
 
 /** Takes the messages in order. */
@@ -15,6 +15,8 @@ export class Incoming {
   received = 0;
   /** What was handed on since the last acknowledgement, weight. */
   owed = 0;
+  /** What the sender takes unacknowledged itself: it may keep to that in this direction too, so it hears as often. */
+  peerWindow = Infinity;
   readonly #window: number;
   readonly #receiver: Receiver;
   /** Those that came before their turn, or before the receiver was willing. */
@@ -31,7 +33,7 @@ export class Incoming {
 
   /** Whether an acknowledgement is due (PROTOCOL.md section 5). */
   get isDue(): boolean {
-    return this.owed * 4 >= this.#window;
+    return this.owed * 4 >= Math.min(this.#window, this.peerWindow);
   }
 
   /** Whether these could come from a sender that keeps to the window; if not, none of them may be put in. */
@@ -74,6 +76,14 @@ export class Incoming {
     this.#held.set(seq, item);
     this.#heldWeight += weightOf(item);
     this.#highest = Math.max(this.#highest, seq);
+  }
+
+  /** Whether all that is still to be handed on is here, and ends with the peer's close. */
+  get hasEnd(): boolean {
+    for (let number = this.received + 1; ; number++) {
+      const item = this.#held?.get(number);
+      if (item === undefined || item instanceof Closing) return item !== undefined;
+    }
   }
 
   get #canHandOn(): boolean {

@@ -1,5 +1,6 @@
 import type { ClientSettings } from './client.js';
 import type { CarrierName } from '../protocol/contract.js';
+import { isToken } from '../protocol/headers.js';
 
 /** How a client keeps its session. Times are milliseconds, sizes bytes. */
 export interface SessionOptions {
@@ -52,7 +53,7 @@ const SESSION_RULES: Readonly<
     `a list of ${CARRIERS.join(', ')}`,
   ],
   protocols: [
-    (value) => typeof value === 'string' || Array.isArray(value),
+    (value) => [value].flat().every((each) => typeof each === 'string' && isToken(each)),
     'a subprotocol or a list of them',
   ],
   highWaterMark: SIZE,
@@ -82,6 +83,7 @@ export function settingsOf(options: SessionOptions, others: readonly string[] = 
   const { protocols = [] } = options;
   return {
     carriers: options.carriers ?? CARRIERS.slice(0, -1),
+    remembers: options.carriers === undefined,
     protocols: typeof protocols === 'string' ? [protocols] : protocols,
     backoff: { base: options.reconnectDelay ?? 500, cap: options.maxReconnectDelay ?? 30_000 },
     fallbackDelay: options.fallbackDelay ?? 500,

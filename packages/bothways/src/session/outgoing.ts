@@ -40,10 +40,9 @@ export class Outgoing {
     return next !== undefined && (this.#underWay < this.window || next instanceof Closing);
   }
 
-  /** How long the next one to send is; 0 when there is none. */
-  get nextLength(): number {
-    const item = this.#items[this.#first + this.sent - this.acknowledged];
-    return item === undefined || item instanceof Closing ? 0 : item.length;
+  /** The next one to send on the present carrier; `undefined` when there is none, or the window is full. */
+  get upcoming(): Numbered | undefined {
+    return this.hasNext ? this.#items[this.#first + this.sent - this.acknowledged] : undefined;
   }
 
   push(item: Numbered): void {
@@ -51,10 +50,10 @@ export class Outgoing {
     this.waiting += weightOf(item);
   }
 
-  /** Takes the next one to send on the present carrier; `undefined` when there is none, or the window is full. */
+  /** Takes that. */
   next(): Numbered | undefined {
-    if (!this.hasNext) return undefined;
-    const item = this.#items[this.#first + this.sent - this.acknowledged]!;
+    const item = this.upcoming;
+    if (item === undefined) return undefined;
     this.sent++;
     if (this.sent > this.#everSent) {
       this.#everSent = this.sent;

@@ -141,13 +141,27 @@ function toRecord(control: Control): Closing | Control | undefined {
 
 /** Whether it has at most 123 bytes of UTF-8 (RFC 6455 section 5.5.1). */
 export function isCloseReason(text: string): boolean {
-  if (text.length > MAX_CLOSE_REASON) return false;
-  let length = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  return !isLarger(text, MAX_CLOSE_REASON);
+}
+
+/** Whether a message has more than so many bytes; a text, of UTF-8. */
+export function isLarger(content: Content, most: number): boolean {
+  if (content.length > most || typeof content !== 'string') return content.length > most;
+  return content.length * 3 > most && byteLengthOf(content) > most;
+}
+
+/** How many bytes of UTF-8 a text has; half a surrogate pair has three, as U+FFFD, which stands for it. */
+export function byteLengthOf(text: string): number {
+  let length = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    length += unit < 0x800 ? 1 : 2;
+    const isPair = unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(index + 1) & 0xfc00) === 0xdc00;
+    // A pair has four bytes.
+    if (isPair) index++;
   }
-  return length <= MAX_CLOSE_REASON;
+  return length;
 }
 
 function toWellFormed(text: string): string {

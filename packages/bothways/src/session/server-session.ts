@@ -302,6 +302,7 @@ export class ServerSession implements Receiver {
     this.#silentBeats = 0;
     // The client says how much it takes; how much is kept for it is for the server to say.
     this.#outgoing.window = Math.min(header.window!, settings.window);
+    this.#incoming.peerWindow = header.window!;
     const wanted = Math.max(SHORTEST_HEARTBEAT, header.heartbeat ?? Infinity);
     this.#heartbeat = Math.min(settings.heartbeat, wanted);
     this.#outgoing.acknowledge(header.ack);

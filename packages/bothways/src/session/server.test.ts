@@ -37,7 +37,8 @@ function startClosing() {
       abandon: () => {},
     });
   };
-  return { time, ends, server, ask, close: () => session!.close(3000, '') };
+  const close = (): void => session!.close(3000, '');
+  return { time, ends, server, ask, close, send: (text: string) => session!.send(text) };
 }
 
 test('a session that closes is given up when its client does not answer within closeTimeout', () => {
@@ -48,6 +49,20 @@ test('a session that closes is given up when its client does not answer within c
   expect(ends).toEqual([]);
   time.pass(1);
   expect(ends).toEqual([[5_000, 1006]]);
+});
+
+test('a session that closes gives its client time as long as that goes on taking what was sent before', () => {
+  const { time, ends, ask, close, send } = startClosing();
+  ask(OPENING.replace('"open"', '"stream":"lines","open"'));
+  for (let number = 1; number <= 8; number++) send(`${number}`);
+  close();
+  for (let ack = 1; ack <= 8; ack++) {
+    time.pass(4_000);
+    ask(`{"gen":1,"ack":${ack},"seq":1}\n`);
+  }
+  expect(ends).toEqual([]);
+  ask('{"gen":1,"ack":9,"seq":1}\n');
+  expect(ends).toEqual([[32_000, 3000]]);
 });
 
 test('a session that closes is given up when its client asks on but does not answer', () => {

@@ -2,7 +2,7 @@ import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Clock } from '../protocol/clock.js';
 import { MESSAGE_OVERHEAD } from './inbox.js';
-import { ERRORS, Closing, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
+import { ERRORS, Closing, isLarger, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
 import type { HttpExchange } from './server-carriers.js';
 import {
   FENCED,
@@ -177,7 +177,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   }
 
   isTooLarge(item: Numbered): boolean {
-    return !(item instanceof Closing) && item.length > this.settings.maxMessage;
+    return !(item instanceof Closing) && isLarger(item, this.settings.maxMessage);
   }
 
   // What a session asks (SessionKeeper).

@@ -8,12 +8,13 @@ import {
   SessionErrorEvent,
   SessionMessageEvent,
   SessionResumeEvent,
+  SessionRetryEvent,
   type SessionEventMap,
 } from './events.js';
 import { EventBase, EventTargetBase, type PlatformEvent } from './globals.js';
 import { Inbox } from './inbox.js';
 import { settingsOf, type SessionOptions } from './options.js';
-import { isCloseReason, type Content } from './records.js';
+import { isCloseReason, isLarger, type Content } from './records.js';
 import type { CarrierName } from '../protocol/contract.js';
 
 type Listener<Type extends keyof SessionEventMap, Target> =
@@ -28,6 +29,7 @@ type Listener<Type extends keyof SessionEventMap, Target> =
  */
 export abstract class AnySession extends EventTargetBase implements AsyncIterable<Content> {
   readonly #client: ClientSession;
+  readonly #carriers: readonly CarrierName[];
   readonly #highWaterMark: number;
   readonly #maxBufferedBytes: number;
   readonly #attributes = new Map<keyof SessionEventMap, (event: PlatformEvent) => void>();
@@ -42,6 +44,7 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
   constructor(platform: ClientPlatform, options: SessionOptions, others: readonly string[]) {
     super();
     const settings = settingsOf(options, others);
+    this.#carriers = settings.carriers;
     this.#highWaterMark = options.highWaterMark ?? 65_536;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 16_777_216;
     this.#client = new ClientSession(platform, settings, this.#owner());
@@ -112,7 +115,7 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
     const content = toContent(data);
     if (this.#end !== undefined || this.state === 'closing') return false;
     const client = this.#client;
-    if (content.length > client.maxMessage) {
+    if (isLarger(content, client.maxMessage)) {
       const text = `The server takes messages of at most ${client.maxMessage} bytes`;
       throw new LimitError('ERR_MESSAGE_TOO_BIG', text, 'maxMessageSize', client.maxMessage);
     }
@@ -132,15 +135,25 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
    * @throws {RangeError} for any other code or a longer reason.
    */
   close(code = 1000, reason = ''): void {
-    if (!isCloseCodeOnWire(code)) throw new RangeError(`The close code ${code} cannot be sent`);
+    if (!Number.isInteger(code) || !isCloseCodeOnWire(code))
+      throw new RangeError(`The close code ${code} cannot be sent`);
     if (!isCloseReason(reason)) {
       throw new RangeError(`A close reason has at most ${MAX_CLOSE_REASON} bytes`);
     }
     this.#client.close(code, reason);
   }
 
-  /** Moves to another carrier now. If it cannot be had, the session stays where it is. */
+  /**
+   * Moves to another carrier now. If it cannot be had, the session stays where it is.
+   *
+   * @throws {TypeError} for one that is not among its `carriers`.
+   */
   switchTo(carrier: CarrierName): void {
+    if (!this.#carriers.includes(carrier)) {
+      throw new TypeError(
+        `The carriers of this session are ${this.#carriers.join(', ')}: '${carrier}' is none of them`,
+      );
+    }
     this.#client.switchTo(carrier);
   }
 
@@ -246,6 +259,7 @@ export abstract class AnySession extends EventTargetBase implements AsyncIterabl
       onSent: () => {
         if (this.#readyWaiters.length > 0 && this.bufferedAmount <= this.#highWaterMark) this.#wakeReady();
       },
+      onRetry: (reason, delay) => this.dispatchEvent(new SessionRetryEvent(reason, delay)),
       onState: () => this.dispatchEvent(new EventBase('statechange')),
       onCarrier: () => this.dispatchEvent(new EventBase('carrierchange')),
       onEnd: (end) => this.#onEnd(end),

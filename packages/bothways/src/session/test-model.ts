@@ -16,6 +16,7 @@ const CARRIERS: readonly CarrierName[] = [
 
 export const CLIENT_SETTINGS: ClientSettings = {
   carriers: CARRIERS.slice(0, 5),
+  remembers: true,
   protocols: [],
   backoff: { base: 500, cap: 5_000 },
   fallbackDelay: 500,
@@ -122,6 +123,7 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
         if (random() < 0.1) real.send(client.next(random));
       },
       onSent: () => {},
+      onRetry: () => {},
       onState: () => note(`state ${real.state}`),
       onCarrier: () => note(`carrier ${real.carrier}`),
       onEnd: (end) => {

@@ -63,7 +63,7 @@ export class TestNetwork {
   readonly #random: () => number;
   #ids = 0;
   #watchers = new Set<NetworkEvents>();
-  #remembered: string | undefined;
+  remembered: string | undefined;
 
   constructor(
     time: VirtualTime,
@@ -91,6 +91,7 @@ export class TestNetwork {
       clock: this.#time,
       base64: testBase64,
       random: this.#random,
+      maxMessage: Infinity,
       randomKey: () => `key-${this.#ids++}`.padEnd(22, '-'),
       openSocket: (events) => this.#openSocket(asker, events),
       request: (request, events) => this.#request(asker, request, events),
@@ -100,9 +101,9 @@ export class TestNetwork {
         this.#watchers.add(events);
         return () => this.#watchers.delete(events);
       },
-      recall: () => this.#remembered,
+      recall: () => this.remembered,
       remember: (carrier) => {
-        this.#remembered = carrier;
+        this.remembered = carrier;
       },
     };
   }
@@ -294,7 +295,7 @@ class TestExchange implements HttpExchange, Abortable {
 
   abandon(): void {}
 
-  answer(status: number, body: string): void {
+  answer(status: number, body: string, retryAfter?: number): void {
     if (this.#isAnswered) throw new Error('A request is answered once');
     this.#isAnswered = true;
     const isCut = this.#isSo(this.#weather.cutAnswer);
@@ -305,7 +306,7 @@ class TestExchange implements HttpExchange, Abortable {
         this.fail();
         return;
       }
-      this.#events.head(status, true, undefined);
+      this.#events.head(status, true, retryAfter);
       this.#text(isCut ? body.slice(0, cutAt) : body);
       if (this.#isOver) return;
       // A cut that looks like an end has to be noticed as well.

@@ -132,11 +132,24 @@ const FATAL: ReadonlySet<number> = new Set([400, 401, 403, 413, 415]);
  * @param isOurs whether the answer is of a session's server, and not of a proxy or of something else.
  */
 export function lossOf(status: number, isOurs: boolean, reason: string, retryAfter?: number): Loss {
-  return { kind: kindOf(status, isOurs), status, reason, retryAfter };
+  const isTime = retryAfter !== undefined && retryAfter >= 0;
+  return {
+    kind: kindOf(status, isOurs),
+    status,
+    reason,
+    retryAfter: isTime ? Math.min(retryAfter, LONGEST_WAIT) : undefined,
+  };
 }
 
+/** How long a server may make its clients wait, seconds. */
+const LONGEST_WAIT = 3_600;
+
 function kindOf(status: number, isOurs: boolean): Loss['kind'] {
-  if (!isOurs) return REFUSALS.has(status) ? 'refused' : 'network';
+  if (!isOurs) {
+    // A proxy takes no request of this size, today or tomorrow.
+    if (status === ERRORS['too-large']) return 'fatal';
+    return REFUSALS.has(status) || status < 400 ? 'refused' : 'network';
+  }
   if (status === ERRORS['unknown-session']) return 'unknown';
   if (status === ERRORS.fenced) return 'fenced';
   if (FATAL.has(status)) return 'fatal';

@@ -3,6 +3,7 @@ import { readServerHeader, type ClientHeader, type ServerHeader } from '../heade
 import type { Alarm } from '../../protocol/clock.js';
 import {
   OPENING_BODY,
+  byteLengthOf,
   isCount,
   isNumbered,
   parseLine,
@@ -11,11 +12,10 @@ import {
   type Control,
 } from '../records.js';
 import { ClientCarrier, lossOf, networkLoss, type Loss } from './carrier.js';
+import { Lines } from './lines.js';
 
-/** How much text of messages goes into one request, characters; a single message may be longer. */
+/** How large a request may be, bytes, unless it has a single message. */
 const BODY = 262_144;
-/** The longest line that is taken, characters: no server sends a longer one. */
-const MAX_LINE = 1 << 28;
 
 /** How far a response has been read. */
 export interface Reader {
@@ -90,7 +90,8 @@ export abstract class HttpCarrier extends ClientCarrier {
     const request = this.#send(header, {
       head: (status, isOurs, retryAfter) => {
         if (status === 200 && isOurs) return;
-        failure = lossOf(status, isOurs, `The server answered with status ${status}`, retryAfter);
+        const who = isOurs ? 'The server' : 'What is there, and is no server of sessions,';
+        failure = lossOf(status, isOurs, `${who} answered with status ${status}`, retryAfter);
         if (!isOurs) this.lose(failure);
       },
       text: (text) => {
@@ -146,14 +147,18 @@ export abstract class HttpCarrier extends ClientCarrier {
   #send(header: ClientHeader, events: RequestEvents): Abortable {
     const { platform, token, outgoing } = this.host;
     let body = toLine(header as unknown as Control, platform.base64);
-    // A request that opens a session has to be smaller; a character may take six bytes as JSON.
+    let size = byteLengthOf(body);
+    // Without a token no request may be larger; with one, a message that is larger goes alone.
     const isOpening = token === undefined;
-    const most = isOpening ? OPENING_BODY / 4 : BODY;
-    const longest = isOpening ? OPENING_BODY / 8 : Infinity;
-    while (body.length < most && outgoing.nextLength <= longest) {
-      const item = outgoing.next();
-      if (item === undefined) break;
-      body += toLine(item, platform.base64);
+    let isAlone = !isOpening;
+    for (let item = outgoing.upcoming; item !== undefined; item = outgoing.upcoming) {
+      const line = toLine(item, platform.base64);
+      const length = byteLengthOf(line);
+      if (size + length > (isOpening ? OPENING_BODY : BODY) && !isAlone) break;
+      outgoing.next();
+      body += line;
+      size += length;
+      isAlone = false;
     }
     return platform.request({ token, body }, events);
   }
@@ -165,32 +170,4 @@ const IGNORE: RequestEvents = { head: () => {}, text: () => {}, end: () => {}, f
 function explained(failure: Loss, record: AnyRecord | undefined): Loss {
   const message = typeof record === 'object' && !isNumbered(record) ? record['message'] : undefined;
   return typeof message === 'string' ? { ...failure, reason: message } : failure;
-}
-
-/** Text in pieces, as lines. */
-export class Lines {
-  #rest = '';
-  readonly #onLine: (line: string) => void;
-
-  constructor(onLine: (line: string) => void) {
-    this.#onLine = onLine;
-  }
-
-  /** Whether the last line had its end. */
-  get isWhole(): boolean {
-    return this.#rest === '';
-  }
-
-  /** @returns false when a line is too long. */
-  add(text: string): boolean {
-    let start = 0;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      const line = this.#rest + text.slice(start, end);
-      this.#rest = '';
-      start = end + 1;
-      this.#onLine(line);
-    }
-    this.#rest += text.slice(start);
-    return this.#rest.length <= MAX_LINE;
-  }
 }

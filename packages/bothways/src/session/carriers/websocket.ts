@@ -129,7 +129,7 @@ export class SocketCarrier extends ClientCarrier {
 
   #onClose(code: number, reason: string, status: number): void {
     this.#socket = undefined;
-    if (code === 1009) this.lose(lossOf(413, true, 'A message is larger than the server takes'));
+    if (code === 1009) this.lose(lossOf(413, true, 'A message is larger than one of both ends takes'));
     else if (code > CLOSE_CODE_BASE && code < CLOSE_CODE_BASE + 600) {
       this.lose(lossOf(code - CLOSE_CODE_BASE, true, reason));
     } else if (status !== 0)
