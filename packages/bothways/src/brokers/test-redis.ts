@@ -69,8 +69,7 @@ export async function settle(node: Node, by: Node): Promise<void> {
 
 export async function startProxy(target: number): Promise<FaultProxy> {
   const proxy = await startFaultProxy({ target });
-  // Not waited for: under load, a proxy that was in the middle of a cut has been seen not to end.
-  onTestFinished(() => void proxy.close());
+  onTestFinished(() => proxy.close());
   return proxy;
 }
 

@@ -11,6 +11,12 @@ const MEBIBYTE = 1024 * 1024;
 /** A delay that no test lives to see, milliseconds. */
 const FOREVER = 3_600_000;
 
+/** A proxy with one connection through it. */
+async function connected() {
+  const network = await Network.start();
+  return { proxy: network.proxy, ...(await network.connect()) };
+}
+
 test('bytes pass both ways as they are, and are counted', async () => {
   const proxy = await startProxy(await startEcho());
   const client = await Wire.connect(proxy.port);
@@ -103,6 +109,24 @@ test('mistakes throw at once', async () => {
   await expect(startFaultProxy({ target: 0 })).rejects.toThrow(TypeError);
   await expect(startFaultProxy({ target: 80, port: 65_536 })).rejects.toThrow(TypeError);
   await expect(startFaultProxy({ target: 80, port: proxy.port })).rejects.toThrow('EADDRINUSE');
+});
+
+test.each(['up', 'down'] as const)('what is being ended %s can be cut at once', async (direction) => {
+  const { proxy, ...network } = await connected();
+  proxy.halfClose(direction);
+  proxy.cut();
+  await until(() => proxy.connections === 0);
+  // Who has got a FIN reads no more, and does not see that a RST follows.
+  const other = direction === 'up' ? network.client : network.target;
+  await other.gone;
+  expect(errorCode(other)).toBe('ECONNRESET');
+});
+
+test.each(['up', 'down'] as const)('closing ends what is being ended %s', async (direction) => {
+  const { proxy } = await connected();
+  proxy.halfClose(direction);
+  await proxy.close();
+  expect(proxy.connections).toBe(0);
 });
 
 test('closing cuts all, and refuses what comes later', async () => {
