@@ -91,6 +91,8 @@ const OTHERS_OF_THE_SERVER_GUIDE = [
   'ping',
   'pong',
   'missed',
+  'join',
+  'leave',
   'close',
   'error',
   'code',

@@ -7,6 +7,7 @@ export type { WebSocketOpenInfo } from './node/message-flow.js';
 export { WebSocketError, type WebSocketCloseInfo } from './node/websocket-error.js';
 export { toDuplex, type ToDuplexOptions } from './node/to-duplex.js';
 export { serve, type Server, type ServerCloseOptions, type ServerMetrics } from './node/server.js';
+export { admit, type Admission, type Decision } from './node/admission.js';
 export { reject, type Rejection } from './node/rejection.js';
 export type { CompressionOptions, ServerCompressionOptions } from './node/compression.js';
 export type { ConnectionOptions, ServeOptions } from './node/options.js';
@@ -24,4 +25,7 @@ export {
   type MessageStream,
   type RequestInfo,
 } from './protocol/contract.js';
+export type { NodeInfo } from './pubsub/nodes.js';
+export type { Member } from './pubsub/presence.js';
+export { RightsError, type TopicRights } from './pubsub/subscriptions.js';
 export * from './protocol/errors.js';

@@ -42,6 +42,11 @@ export class NatsPublisher {
     return this.#outbox.node;
   }
 
+  /** Whether something has waited for so long that NATS must be away. */
+  get isStuck(): boolean {
+    return this.#outbox.isStuck;
+  }
+
   /** How much waits, bytes. */
   get waiting(): number {
     return this.#outbox.waiting;

@@ -91,6 +91,10 @@ class NatsBroker implements Broker {
     this.#node = node;
   }
 
+  get isAway(): boolean {
+    return !this.#isConnected || this.#publisher.isStuck;
+  }
+
   subscribe(filter: string): void {
     this.#subscriber.subscribe(filter);
   }

@@ -6,10 +6,14 @@ import { seal } from './envelope.js';
 export interface Unconfirmed {
   readonly topic: string;
   readonly bytes: Buffer;
+  /** When it was published, by the process's clock, milliseconds. */
+  readonly since: number;
 }
 
 /** What each message takes beside its bytes and its topic, about. */
 const OVERHEAD = 128;
+/** After how long without a confirmation the broker is taken for away, milliseconds (`isAway` of a broker). */
+const PATIENCE = 2_000;
 
 /**
  * What a node has published and the broker has not confirmed: it is kept, and sent again, in the same order, when the
@@ -34,6 +38,12 @@ export class Outbox {
     return this.#waiting;
   }
 
+  /** Whether something has waited for so long that the broker must be away. */
+  get isStuck(): boolean {
+    for (const { since } of this.#messages) return performance.now() - since > PATIENCE;
+    return false;
+  }
+
   /** @throws {BrokerError} `ERR_BROKER_FULL` above the limit. */
   put(topic: string, data: string | Uint8Array): Unconfirmed {
     if (this.#waiting > 0 && this.#waiting + data.length > this.#limit) {
@@ -42,7 +52,8 @@ export class Outbox {
         `${this.#waiting} bytes wait for the broker, and no more than ${this.#limit} may: publish less, or later`,
       );
     }
-    const message = { topic, bytes: seal(this.node, ++this.#number, data) };
+    const bytes = seal(this.node, ++this.#number, data);
+    const message = { topic, bytes, since: performance.now() };
     this.#messages.add(message);
     this.#waiting += sizeOf(message);
     return message;

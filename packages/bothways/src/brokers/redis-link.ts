@@ -27,7 +27,8 @@ export class RedisLink {
   readonly #events: RedisLinkEvents;
   readonly #onFirst: (() => void)[] = [];
   #connection: RedisConnection | undefined;
-  #isReady = false;
+  /** Whether a connection is there. */
+  isReady = false;
   #failures = 0;
   #unanswered = 0;
   #ping: NodeJS.Timeout | undefined;
@@ -90,7 +91,7 @@ export class RedisLink {
 
   #onOpened(connection: RedisConnection): void {
     if (this.#connection !== connection) return;
-    this.#isReady = true;
+    this.isReady = true;
     this.#failures = 0;
     this.error = undefined;
     this.heard();
@@ -100,9 +101,9 @@ export class RedisLink {
 
   #lose(connection: RedisConnection, error: unknown): void {
     if (this.#connection !== connection) return;
-    const wasReady = this.#isReady;
+    const wasReady = this.isReady;
     this.#connection = undefined;
-    this.#isReady = false;
+    this.isReady = false;
     connection.destroy();
     if (wasReady) this.#events.lost();
     this.#connectLater(error);
@@ -121,7 +122,7 @@ export class RedisLink {
     if (++this.#unanswered > MAX_UNANSWERED) {
       const error = new BrokerError('ERR_BROKER_AWAY', 'Redis does not answer');
       this.#lose(connection, error);
-    } else if (this.#isReady) {
+    } else if (this.isReady) {
       connection.ping().then(
         () => this.#onAnswer(connection),
         (error: unknown) => isRedisReply(error) && this.#onAnswer(connection),

@@ -75,6 +75,10 @@ class RedisBroker implements Broker {
     this.#node = node;
   }
 
+  get isAway(): boolean {
+    return !this.#publisher.link.isReady || !this.#subscriber.link.isReady || this.#outbox.isStuck;
+  }
+
   subscribe(filter: string): void {
     this.#subscriber.subscribe(filter);
   }

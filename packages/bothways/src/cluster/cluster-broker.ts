@@ -39,6 +39,9 @@ class ClusterBroker implements Broker {
     this.#name = name;
   }
 
+  /** Where the primary process is away, this one ends. */
+  readonly isAway = false;
+
   async open(node: BrokerNode): Promise<void> {
     if (brokers.has(this.#name)) {
       throw new TypeError(

@@ -9,8 +9,10 @@ import type { Agreement } from './connection.js';
 import { isThenable, toError } from './handlers.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, type ServeOptions } from './options.js';
 import type { OpenSession } from './session-hub.js';
+import { Admission, type Decision } from './admission.js';
 import { Rejection } from './rejection.js';
 import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
+import type { TopicRights } from '../pubsub/subscriptions.js';
 
 /** An opening handshake that waits for its answer, in whatever version of HTTP. It is answered once. */
 export interface OpeningHandshake<Opened = OpenTransport> {
@@ -43,7 +45,12 @@ export interface Gate<State> {
   leave(address: string): void;
   /** What the extensions that a client offers come to. */
   agree(request: HandshakeRequest): CompressionAnswer | undefined;
-  open(opened: OpenTransport | OpenSession, agreement: Agreement, state: State): void;
+  open(
+    opened: OpenTransport | OpenSession,
+    agreement: Agreement,
+    state: State,
+    rights: TopicRights | undefined,
+  ): void;
   /** Whether a WebSocket is to carry a session: which one is not known yet, so nobody else decides about it. */
   isForSession(request: HandshakeRequest): boolean;
   /** Why no WebSocket is taken for a session at the moment. */
@@ -139,9 +146,9 @@ export class Acceptor<State> {
     });
     this.#undecided.add(undecided);
     if (this.#timeout > 0) setDeadline(undecided, this.#timeout);
-    let state: State | Rejection;
+    let state: Decision<State>;
     try {
-      state = (await decision) as State | Rejection;
+      state = (await decision) as Decision<State>;
     } catch (thrown) {
       if (this.#settle(undecided)) this.#fail(thrown, request, handshake);
       else this.#gate.failed(toError(thrown));
@@ -156,7 +163,7 @@ export class Acceptor<State> {
     return this.#undecided.delete(undecided);
   }
 
-  #conclude(request: HandshakeRequest, handshake: AnyOpening, decision: State | Rejection): void {
+  #conclude(request: HandshakeRequest, handshake: AnyOpening, decision: Decision<State>): void {
     if (decision instanceof Rejection) {
       this.#refuse(request, handshake, decision);
       return;
@@ -183,7 +190,12 @@ export class Acceptor<State> {
     const extensions = agreed === undefined ? [] : [agreed.extension];
     const transport = handshake.accept({ key: request.key, protocol, extensions });
     const { text = '', compression } = agreed ?? {};
-    this.#gate.open(transport, { request, protocol, extensions: text, compression }, decision);
+    const agreement = { request, protocol, extensions: text, compression };
+    if (decision instanceof Admission) {
+      this.#gate.open(transport, agreement, decision.state, decision.rights);
+    } else {
+      this.#gate.open(transport, agreement, decision, undefined);
+    }
   }
 
   #chooseProtocol(request: HandshakeRequest): string {

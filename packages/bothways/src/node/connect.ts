@@ -11,6 +11,7 @@ import { checkConnectOptions, protocolsOf, type ConnectOptions } from './connect
 import { attemptHandshake, cancelAfter, type Attempt } from './handshake-attempt.js';
 import { DEFAULT_HANDSHAKE_TIMEOUT, HANDLER_RULES, checkOptions, limitsOf } from './options.js';
 import type { ConnectionLimits, ConnectionOwner } from './served-connection.js';
+import { NO_TOPICS } from './no-topics.js';
 
 /**
  * Opens a WebSocket connection to a server (RFC 6455 section 4.1).
@@ -101,20 +102,13 @@ function start<State>(
 /** A client's connection belongs to nobody but the caller. */
 class ClientOwner<State> implements ConnectionOwner<State> {
   readonly role = 'client';
+  readonly topics = NO_TOPICS;
   readonly limits: ConnectionLimits;
   readonly handlers: Handlers<State>;
 
   constructor(limits: ConnectionLimits, handlers: Handlers<State>) {
     this.limits = limits;
     this.handlers = handlers;
-  }
-
-  subscribe(): never {
-    throw new TypeError('Topics live on the server: a client cannot subscribe by itself, ask the server to');
-  }
-
-  unsubscribe(): never {
-    return this.subscribe();
   }
 
   remove(): void {}

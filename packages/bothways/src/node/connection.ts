@@ -27,6 +27,7 @@ import { sharedReader } from './shared-reads.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
 import { COPY_LIMIT, TEXT_COPY_LIMIT, writeAlone } from './write-batch.js';
+import { NO_RIGHT, RightsError, type Subscriptions } from '../pubsub/subscriptions.js';
 
 /** What the opening handshake settled. */
 export interface Agreement {
@@ -51,8 +52,8 @@ export class NodeConnection<State = unknown>
   readonly extensions: string;
   /** @internal What was agreed on, for the owner. */
   readonly compression: AgreedCompression | undefined;
-  /** @internal The topics this connection subscribed to, for its owner. */
-  topics: Set<string> | undefined;
+  /** @internal What it has to do with topics, for its owner. */
+  subscriptions: Subscriptions | undefined;
 
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner<State>;
@@ -234,12 +235,24 @@ export class NodeConnection<State = unknown>
     return this.#reader?.taken ?? 0;
   }
 
-  subscribe(topic: string): void {
-    this.#owner.subscribe(this, topic);
+  subscribe(filter: string): void {
+    this.#owner.topics.subscribe(this, filter);
   }
 
-  unsubscribe(topic: string): void {
-    this.#owner.unsubscribe(this, topic);
+  unsubscribe(filter: string): void {
+    this.#owner.topics.unsubscribe(this, filter);
+  }
+
+  publish(topic: string, data: Data): void {
+    this.#owner.topics.publish(this, topic, data);
+  }
+
+  join(topic: string, id: string, info: unknown = null): void {
+    this.#owner.topics.join(this, topic, id, info);
+  }
+
+  leave(topic: string): void {
+    this.#owner.topics.leave(this, topic);
   }
 
   /** The messages one by one; while they are not asked for, at most `highWaterMark` bytes of them wait here. */
@@ -597,6 +610,10 @@ export class NodeConnection<State = unknown>
 
   #handlerFailed(thrown: unknown): void {
     const error = toError(thrown);
+    if (error instanceof RightsError) {
+      this.#core.fail(error, CloseCode.POLICY_VIOLATION, NO_RIGHT);
+      return;
+    }
     report(this.#owner.handlers, error, this);
     this.#core.fail(error, CloseCode.INTERNAL_ERROR, 'This end failed to handle the connection');
   }

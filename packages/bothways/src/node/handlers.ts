@@ -1,4 +1,5 @@
 import type { Connection } from '../protocol/contract.js';
+import type { Member } from '../pubsub/presence.js';
 
 /** What a handler may return: a promise's rejection counts as if the handler had thrown. */
 type Outcome = void | Promise<void>;
@@ -24,6 +25,10 @@ export interface Handlers<State = unknown> {
    * from now on comes.
    */
   missed?(socket: Connection<State, Buffer>, filters: readonly string[]): Outcome;
+  /** Somebody is shown in a topic who was not there at any server; called at each of them. */
+  join?(topic: string, member: Member): void;
+  /** Somebody is gone from a topic, at all servers; called at each of them. */
+  leave?(topic: string, member: Member): void;
   /** The connection is gone; see `CloseInfo` for the code, and `socket.closed` for the rest. Called once. */
   close?(socket: Connection<State, Buffer>, code: number, reason: string): Outcome;
   /**

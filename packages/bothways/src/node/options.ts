@@ -21,7 +21,7 @@ import type { Origins } from '../protocol/origin.js';
 import type { Broker } from '../pubsub/broker.js';
 import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
 import type { Handlers } from './handlers.js';
-import type { Rejection } from './rejection.js';
+import type { Decision } from './admission.js';
 import type { ConnectionLimits } from './served-connection.js';
 import type { ServerSessionOptions } from './session-options.js';
 
@@ -95,12 +95,14 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   /** Which pages may connect; by default those of the same host and port. See `Origins`. */
   origins?: Origins | undefined;
   /**
-   * Decides about a handshake that is well-formed: returns the connection's `state`, or `reject(...)`. What
-   * the client sends while it decides is kept for the connection.
+   * Decides about a handshake that is well-formed: returns the connection's `state`, `admit(state, rights)`, or
+   * `reject(...)`. What the client sends while it decides is kept for the connection.
    */
-  accept?: ((request: HandshakeRequest) => State | Rejection | Promise<State | Rejection>) | undefined;
+  accept?: ((request: HandshakeRequest) => Decision<State> | Promise<Decision<State>>) | undefined;
   /** Carries what is published to servers in other processes, such as `clusterBroker()`. None by default. */
   broker?: Broker | undefined;
+  /** How long somebody is shown in a topic whose last connection is lost, milliseconds. 10 seconds by default. */
+  presenceGrace?: number | undefined;
   /** How many connections there may be; more are refused with 503. No limit by default. */
   maxConnections?: number | undefined;
   /** How many of them from one IP address; more are refused with 429. No limit by default. */
@@ -158,6 +160,8 @@ export const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
   ping: FUNCTION,
   pong: FUNCTION,
   missed: FUNCTION,
+  join: FUNCTION,
+  leave: FUNCTION,
   close: FUNCTION,
   error: FUNCTION,
 };
@@ -200,6 +204,7 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   ],
   accept: FUNCTION,
   broker: [isBroker, 'a broker, such as clusterBroker()'],
+  presenceGrace: MILLISECONDS,
   maxConnections: COUNT,
   maxConnectionsPerAddress: COUNT,
   sessions: [(value: unknown) => typeof value === 'boolean' || isObject(value), 'true, false, or an object'],

@@ -1,5 +1,6 @@
-import type { Connection } from '../protocol/contract.js';
+import type { Connection, Data } from '../protocol/contract.js';
 import type { Role } from '../protocol/connection.js';
+import type { Subscriptions } from '../pubsub/subscriptions.js';
 import type { AgreedCompression } from './compression.js';
 import type { Handlers } from './handlers.js';
 import type { PublishedMessage } from './published-message.js';
@@ -19,8 +20,8 @@ export interface ConnectionLimits {
 export interface ServedConnection<State> extends Connection<State, Buffer> {
   /** What was agreed on, for the owner. */
   readonly compression: AgreedCompression | undefined;
-  /** The topics it subscribed to, for its owner. */
-  topics: Set<string> | undefined;
+  /** What it has to do with topics, for its owner. */
+  subscriptions: Subscriptions | undefined;
   /** Sends a message that others get as well. */
   sendPublished(message: PublishedMessage): void;
   /** Runs a piece of the application; what it throws ends this connection and nothing else. */
@@ -29,13 +30,22 @@ export interface ServedConnection<State> extends Connection<State, Buffer> {
   stopIterating(): void;
 }
 
+/** What connections do with topics. */
+export interface ConnectionTopics<State> {
+  subscribe(socket: ServedConnection<State>, filter: string): void;
+  unsubscribe(socket: ServedConnection<State>, filter: string): void;
+  publish(socket: ServedConnection<State>, topic: string, data: Data): void;
+  join(socket: ServedConnection<State>, topic: string, id: string, info: unknown): void;
+  leave(socket: ServedConnection<State>, topic: string): void;
+}
+
 /** Who made the connection and keeps it: a server, or the client's `connect`. */
 export interface ConnectionOwner<State> {
   readonly role: Role;
   readonly limits: ConnectionLimits;
   readonly handlers: Handlers<State>;
-  subscribe(socket: ServedConnection<State>, topic: string): void;
-  unsubscribe(socket: ServedConnection<State>, topic: string): void;
+  /** The topics; a client has none. @throws {TypeError} at a client. */
+  readonly topics: ConnectionTopics<State>;
   /** Called once when the connection is gone, before the `close` handler. */
   remove(socket: ServedConnection<State>): void;
 }

@@ -14,6 +14,7 @@ class Recorder implements Broker {
   readonly calls: unknown[][] = [];
   node!: BrokerNode;
   failure: Error | undefined;
+  readonly isAway = false;
 
   async open(node: BrokerNode): Promise<void> {
     this.calls.push(['open']);
@@ -23,21 +24,26 @@ class Recorder implements Broker {
   }
 
   subscribe(topic: string): void {
-    this.calls.push(['subscribe', topic]);
+    this.#note('subscribe', topic);
   }
 
   unsubscribe(topic: string): void {
-    this.calls.push(['unsubscribe', topic]);
+    this.#note('unsubscribe', topic);
   }
 
   publish(topic: string, data: string | Uint8Array): void {
     this.#check();
-    this.calls.push(['publish', topic, typeof data === 'string' ? data : Buffer.from(data)]);
+    this.#note('publish', topic, typeof data === 'string' ? data : Buffer.from(data));
   }
 
   async close(): Promise<void> {
     await Promise.resolve();
     this.calls.push(['close']);
+  }
+
+  /** What servers say among themselves is not the application's. */
+  #note(call: string, topic: string, ...others: unknown[]): void {
+    if (!topic.startsWith('$bothways/')) this.calls.push([call, topic, ...others]);
   }
 
   #check(): void {

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Broker, BrokerNode } from '../pubsub/broker.js';
-import { checkFilter, checkTopic } from '../pubsub/filter.js';
-import { Topics } from '../pubsub/topics.js';
+import type { NodeInfo } from '../pubsub/nodes.js';
+import type { Member } from '../pubsub/presence.js';
+import type { TopicRights } from '../pubsub/subscriptions.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
 import type { Connection, Data } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
@@ -31,7 +31,6 @@ import {
   type Rule,
   type ServeOptions,
 } from './options.js';
-import { PublishedMessage } from './published-message.js';
 import { SUBPROTOCOL } from '../session/records.js';
 import { addRequestTaker, removeRequestTaker } from './request-router.js';
 import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
@@ -39,8 +38,8 @@ import { SessionConnection } from './session-connection.js';
 import { SessionHttp, type AnyRequest, type AnyResponse } from './session-http.js';
 import { SessionHub, type HubHost, type OpenSession } from './session-hub.js';
 import { checkSessions } from './session-options.js';
-import { toBytes } from './to-bytes.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
+import { ServerTopics, type PublishOptions } from './server-topics.js';
 
 /** How a server closes. Times are milliseconds. */
 export interface ServerCloseOptions {
@@ -82,10 +81,19 @@ export interface Server<State = unknown> extends AsyncDisposable {
    *
    * With a `broker`, the subscribers of the other servers get it too.
    *
-   * @param options `except` leaves one connection out: usually the one the message came from.
-   * @throws {BrokerError} when the broker does not take the message; then nobody has got it.
+   * @throws {TypeError} for what is no topic. {BrokerError} when the broker does not take the message; then nobody has
+   * got it.
    */
-  publish(topic: string, data: Data, options?: { except?: Connection<State, Buffer> | undefined }): void;
+  publish(topic: string, data: Data, options?: PublishOptions<State>): void;
+
+  /**
+   * Who is shown in a topic, at all servers that share the broker, in the order in which they came: whom `join` of a
+   * connection has named. A server that has just been started knows those of the others within moments.
+   */
+  members(topic: string): Member[];
+
+  /** The servers that share the broker, this one first. One that was killed is among them for eight seconds more. */
+  readonly nodes: readonly NodeInfo[];
 
   /**
    * Takes over an upgrade request that was routed by hand, from the `upgrade` event of an HTTP server. Whatever
@@ -144,7 +152,7 @@ const TOO_MANY_FROM_ADDRESS = new Refusal(429, 'There are too many connections f
 });
 
 class NodeServer<State>
-  implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget, HubHost, BrokerNode
+  implements Server<State>, ConnectionOwner<State>, Gate<State>, UpgradeTarget, HubHost
 {
   readonly role = 'server';
   readonly limits: ConnectionLimits;
@@ -159,8 +167,7 @@ class NodeServer<State>
   readonly #requests: SessionHttp | undefined;
   readonly #connections = new Set<ServedConnection<State>>();
   readonly #addresses = new Map<string, number>();
-  readonly #topics = new Topics<ServedConnection<State>>();
-  #broker: Broker | undefined;
+  readonly topics: ServerTopics<State>;
   #pending = 0;
   #accepted = 0;
   #closing: Promise<void> | undefined;
@@ -169,12 +176,19 @@ class NodeServer<State>
   constructor(options: ServeOptions<State>, handlers: Handlers<State> | ConnectionFunction<State>) {
     this.#options = options;
     this.limits = limitsOf(options);
-    this.#broker = options.broker;
     this.#run = typeof handlers === 'function' ? handlers : undefined;
     this.handlers = typeof handlers === 'function' ? {} : handlers;
     this.#acceptor = new Acceptor(options, this);
     const compression = compressionSettingsOf(options.compression);
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
+    const { broker, presenceGrace = 10_000 } = options;
+    this.topics = new ServerTopics(
+      broker,
+      presenceGrace,
+      this.handlers,
+      this.#connections,
+      compression !== undefined,
+    );
     const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     if (port !== undefined) {
       const keepAlive = (options.sessions ?? false) === false ? 1_000 : KEEP_ALIVE;
@@ -197,12 +211,12 @@ class NodeServer<State>
 
   async listen(): Promise<void> {
     const { port, host } = this.#options;
-    await this.#broker?.open(this);
+    await this.topics.open();
     if (port === undefined) return;
     try {
       await this.#own!.listen(port, host);
     } catch (error) {
-      await this.#broker?.close();
+      await this.topics.close();
       throw error;
     }
   }
@@ -235,10 +249,16 @@ class NodeServer<State>
     };
   }
 
-  publish(topic: string, data: Data, options: { except?: Connection<State, Buffer> | undefined } = {}): void {
-    checkTopic(topic);
-    this.#broker?.publish(topic, typeof data === 'string' ? data : toBytes(data));
-    this.#deliver(topic, data, options.except);
+  publish(topic: string, data: Data, options: PublishOptions<State> = {}): void {
+    this.topics.send(topic, data, options);
+  }
+
+  members(topic: string): Member[] {
+    return this.topics.members(topic);
+  }
+
+  get nodes(): NodeInfo[] {
+    return this.topics.nodes;
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -299,27 +319,44 @@ class NodeServer<State>
     return this.#compression?.agree(request.extensions);
   }
 
-  open(opened: OpenTransport | OpenSession, agreement: Agreement, state: State): void {
+  open(
+    opened: OpenTransport | OpenSession,
+    agreement: Agreement,
+    state: State,
+    rights: TopicRights | undefined,
+  ): void {
     this.#pending--;
     this.#accepted++;
-    if ('begin' in opened) this.#openSession(opened, agreement, state);
-    else this.#openConnection(opened, agreement, state);
+    if ('begin' in opened) this.#openSession(opened, agreement, state, rights);
+    else this.#openConnection(opened, agreement, state, rights);
   }
 
-  #openSession(opened: OpenSession, { request, protocol }: Agreement, state: State): void {
+  #openSession(
+    opened: OpenSession,
+    { request, protocol }: Agreement,
+    state: State,
+    rights: TopicRights | undefined,
+  ): void {
     opened.begin(protocol, (session) => {
       const connection = new SessionConnection(session, this, request, protocol, state);
       this.#connections.add(connection);
+      if (rights !== undefined) this.topics.grant(connection, rights);
       session.owner = connection;
       if (this.#run !== undefined || this.handlers.open !== undefined) this.#opened(connection);
       return connection;
     });
   }
 
-  #openConnection(transport: OpenTransport, agreement: Agreement, state: State): void {
+  #openConnection(
+    transport: OpenTransport,
+    agreement: Agreement,
+    state: State,
+    rights: TopicRights | undefined,
+  ): void {
     if (agreement.compression !== undefined) this.#compression!.reserve(agreement.compression);
     const connection = new NodeConnection<State>(transport.socket, this, agreement, state);
     this.#connections.add(connection);
+    if (rights !== undefined) this.topics.grant(connection, rights);
     const hasOpening = this.#run !== undefined || this.handlers.open !== undefined;
     const onOpen = hasOpening ? () => this.#opened(connection) : undefined;
     connection.start(transport.greeting, transport.head, onOpen);
@@ -352,59 +389,19 @@ class NodeServer<State>
     report(this.handlers, error, undefined);
   }
 
-  // What the broker tells (BrokerNode).
-
-  receive(topic: string, data: string | Uint8Array): void {
-    this.#deliver(topic, data, undefined);
-  }
-
-  missed(): void {
-    const { handlers } = this;
-    if (handlers.missed === undefined) return;
-    for (const connection of this.#connections) {
-      const { topics } = connection;
-      if (topics !== undefined && topics.size > 0)
-        connection.run(() => handlers.missed!(connection, [...topics]));
-    }
-  }
-
   // What a connection asks (ConnectionOwner).
-
-  subscribe(connection: ServedConnection<State>, filter: string): void {
-    checkFilter(filter);
-    if (!this.#connections.has(connection)) return;
-    (connection.topics ??= new Set()).add(filter);
-    if (this.#topics.subscribe(filter, connection)) this.#broker?.subscribe(filter);
-  }
-
-  unsubscribe(connection: ServedConnection<State>, filter: string): void {
-    if (connection.topics?.delete(filter) === true) this.#unsubscribe(filter, connection);
-  }
 
   remove(connection: ServedConnection<State>): void {
     this.#connections.delete(connection);
     if (connection.compression !== undefined) this.#compression!.release(connection.compression);
     this.#forgetAddress(connection.request.remoteAddress);
-    for (const filter of connection.topics ?? []) this.#unsubscribe(filter, connection);
-    connection.topics = undefined;
+    this.topics.remove(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
   get #address(): AddressInfo | undefined {
     const address = this.#http?.address();
     return typeof address === 'object' && address !== null ? address : undefined;
-  }
-
-  #unsubscribe(filter: string, connection: ServedConnection<State>): void {
-    if (this.#topics.unsubscribe(filter, connection)) this.#broker?.unsubscribe(filter);
-  }
-
-  /** Sends to the connections of this server. */
-  #deliver(topic: string, data: Data, except: Connection<State, Buffer> | undefined): void {
-    const message = new PublishedMessage(data, this.#compression !== undefined);
-    for (const subscriber of this.#topics.of(topic)) {
-      if (subscriber !== except) subscriber.sendPublished(message);
-    }
   }
 
   #opened(connection: ServedConnection<State>): void {
@@ -453,9 +450,7 @@ class NodeServer<State>
     this.#own?.dropRequests();
     await stopped;
     clearTimeout(cut);
-    const broker = this.#broker;
-    this.#broker = undefined;
-    await broker?.close();
+    await this.topics.close();
     if (http === undefined) return;
     removeUpgradeTarget(http, this);
     removeRequestTaker(http, this.handleRequest);

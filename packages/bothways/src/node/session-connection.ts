@@ -19,6 +19,7 @@ import type { PublishedMessage } from './published-message.js';
 import type { ConnectionOwner, ServedConnection } from './served-connection.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
+import { NO_RIGHT, RightsError, type Subscriptions } from '../pubsub/subscriptions.js';
 
 /** A session as a connection: what handlers, topics and limits know of it. */
 export class SessionConnection<State> implements ServedConnection<State>, SessionOwner {
@@ -27,7 +28,7 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   readonly protocol: string;
   readonly extensions = '';
   readonly compression = undefined;
-  topics: Set<string> | undefined;
+  subscriptions: Subscriptions | undefined;
   readonly #owner: ConnectionOwner<State>;
   readonly #session: ServerSession;
   readonly #idle: IdleDeadline | undefined;
@@ -151,12 +152,24 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     process.nextTick(() => this.#session.resume());
   }
 
-  subscribe(topic: string): void {
-    this.#owner.subscribe(this, topic);
+  subscribe(filter: string): void {
+    this.#owner.topics.subscribe(this, filter);
   }
 
-  unsubscribe(topic: string): void {
-    this.#owner.unsubscribe(this, topic);
+  unsubscribe(filter: string): void {
+    this.#owner.topics.unsubscribe(this, filter);
+  }
+
+  publish(topic: string, data: Data): void {
+    this.#owner.topics.publish(this, topic, data);
+  }
+
+  join(topic: string, id: string, info: unknown = null): void {
+    this.#owner.topics.join(this, topic, id, info);
+  }
+
+  leave(topic: string): void {
+    this.#owner.topics.leave(this, topic);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
@@ -286,6 +299,10 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
 
   #handlerFailed(thrown: unknown): void {
     const error = toError(thrown);
+    if (error instanceof RightsError) {
+      this.#fail(error, CloseCode.POLICY_VIOLATION, NO_RIGHT);
+      return;
+    }
     report(this.#owner.handlers, error, this);
     this.#fail(error, CloseCode.INTERNAL_ERROR, 'This end failed to handle the connection');
   }

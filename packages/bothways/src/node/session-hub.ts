@@ -10,9 +10,15 @@ import { NodeConnection } from './connection.js';
 import type { Handlers } from './handlers.js';
 import { nodeClock } from './node-clock.js';
 import { sessionSettingsOf, type ServerSessionOptions } from './session-options.js';
-import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
+import type {
+  ConnectionLimits,
+  ConnectionOwner,
+  ConnectionTopics,
+  ServedConnection,
+} from './served-connection.js';
 import { nodeBase64, randomId } from './session-platform.js';
 import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
+import { NO_TOPICS } from './no-topics.js';
 
 /** Who asks for a session. */
 export interface Visitor extends Asker {
@@ -140,6 +146,7 @@ class Stranger extends Timed {
 /** Who keeps the WebSockets of sessions: they have no topics, and are no connections of the application's. */
 class CarrierOwner implements ConnectionOwner<Carried> {
   readonly role = 'server';
+  readonly topics: ConnectionTopics<Carried> = NO_TOPICS;
   readonly #carriers = new Set<ServedConnection<Carried>>();
   #onEmpty: (() => void) | undefined;
   readonly limits: ConnectionLimits;
@@ -175,10 +182,6 @@ class CarrierOwner implements ConnectionOwner<Carried> {
     this.#carriers.delete(carrier);
     if (this.#carriers.size === 0) this.#onEmpty?.();
   }
-
-  subscribe(): void {}
-
-  unsubscribe(): void {}
 }
 
 /** The opening of a session as an opening handshake: the same rules decide about it. */

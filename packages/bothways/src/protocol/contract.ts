@@ -150,9 +150,29 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
   resume(): void;
 
   /**
-   * Receives what the server publishes to a topic from now on; twice is once. Topics live on the server: a
-   * client's connection throws.
+   * Receives what the server publishes to the topics of a filter from now on; twice is once. A filter is one topic, or
+   * more of them by `+` and `#` (MQTT 5.0, 4.7). Topics live on the server: a client's connection throws.
+   *
+   * @throws {RightsError} when `accept` has not granted it. {TypeError} for what is no filter.
    */
-  subscribe(topic: string): void;
-  unsubscribe(topic: string): void;
+  subscribe(filter: string): void;
+  unsubscribe(filter: string): void;
+  /**
+   * Publishes to a topic, for all subscribers but this connection, at whatever server.
+   *
+   * @throws {RightsError} when `accept` has not granted it. {TypeError} for what is no topic. {BrokerError} when the
+   * broker does not take it.
+   */
+  publish(topic: string, data: Data): void;
+  /**
+   * Shows somebody as a member of a topic, until `leave` or for a while after the connection is gone. By several
+   * connections, at whatever servers, one member is there once. A connection is shown as one member of a topic.
+   *
+   * @param id who it is, at most 256 UTF-16 code units.
+   * @param info what there is to say of it: a value that JSON can carry, at most 4,096 UTF-16 code units of it.
+   * @throws {RightsError} when `accept` has not granted to subscribe to the topic. {TypeError} for other values.
+   * {LimitError} `ERR_TOO_MANY_MEMBERS` when the server shows 100,000 already.
+   */
+  join(topic: string, id: string, info?: unknown): void;
+  leave(topic: string): void;
 }

@@ -38,6 +38,12 @@ export interface Broker {
   open(node: BrokerNode): Promise<void>;
 
   /**
+   * Whether it is known that the broker does not answer at present: a connection to it is lost, or what was published
+   * has waited for two seconds. Then it says nothing about other nodes that they are silent.
+   */
+  readonly isAway: boolean;
+
+  /**
    * Called when the first connection of this node subscribes to a filter, and not again before `unsubscribe`. It MUST
    * NOT throw: what fails is tried again. It MUST hold until then, through whatever happens to the broker.
    */

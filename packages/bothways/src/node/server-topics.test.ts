@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../protocol/contract.js';
+import { admit, type Admission } from './admission.js';
+import { connect } from './connect.js';
+import type { Handlers } from './handlers.js';
+import type { ServeOptions } from './options.js';
+import { until } from './test-arrivals.js';
+import { start, startWatched, wsJoin } from './test-server.js';
+import { attended } from './test-session.js';
+
+type Socket = Connection<unknown, Buffer>;
+
+/** A server that tells who comes and goes; its clients may be sessions. */
+async function startShown(options: ServeOptions = {}, handlers: Handlers = {}) {
+  const told: string[] = [];
+  const watched = await startWatched(
+    { sessions: true, ...options },
+    {
+      ...handlers,
+      join: (topic, { id }) => void told.push(`+${topic}:${id}`),
+      leave: (topic, { id }) => void told.push(`-${topic}:${id}`),
+    },
+  );
+  const enter = async (): Promise<{ client: Awaited<ReturnType<typeof wsJoin>>; socket: Socket }> => {
+    const client = await wsJoin(watched.server);
+    return { client, socket: await watched.opened.next() };
+  };
+  return { ...watched, told, enter };
+}
+
+describe('Members of topics', () => {
+  it('are those that join names, by whatever connections, until they leave', async () => {
+    const { server, opened, told, enter } = await startShown();
+    const { socket } = await enter();
+    await attended(server, { carriers: ['long-polling'] });
+    const session = await opened.next();
+    socket.join('room', 'ann', { mood: 'good' });
+    session.join('room', 'bob');
+    session.join('room', 'ann', { mood: 'good' });
+    session.join('hall', 'bob');
+    expect(server.members('room')).toEqual([{ id: 'ann', info: { mood: 'good' } }]);
+    expect(server.members('hall')).toEqual([{ id: 'bob', info: null }]);
+    expect(server.members('nowhere')).toEqual([]);
+    socket.leave('room');
+    socket.leave('room');
+    expect(server.members('room')).toHaveLength(1);
+    session.leave('room');
+    expect(told).toEqual(['+room:ann', '+room:bob', '-room:bob', '+hall:bob', '-room:ann']);
+  });
+
+  it('are there for a while after their last connection is gone, and are not told of when they return', async () => {
+    const { server, told, enter } = await startShown({ presenceGrace: 60_000 });
+    const first = await enter();
+    first.socket.join('room', 'ann');
+    first.client.socket.terminate();
+    await until(() => server.connections.size === 0);
+    expect(server.members('room')).toHaveLength(1);
+    const second = await enter();
+    second.socket.join('room', 'ann');
+    expect(told).toEqual(['+room:ann']);
+  });
+
+  it('are gone when presenceGrace is over', async () => {
+    const { server, told, enter } = await startShown({ presenceGrace: 50 });
+    const { client, socket } = await enter();
+    socket.join('room', 'ann');
+    client.socket.terminate();
+    await until(() => told.length === 2);
+    expect([told, server.members('room')]).toEqual([['+room:ann', '-room:ann'], []]);
+  });
+
+  it('are copies, of what JSON can carry', async () => {
+    const { server, enter } = await startShown();
+    const { socket } = await enter();
+    const info = { list: [1], left: undefined };
+    socket.join('room', 'ann', info);
+    info.list.push(2);
+    expect(server.members('room')).toEqual([{ id: 'ann', info: { list: [1] } }]);
+  });
+
+  it.each([
+    ['', 'ann', null],
+    ['a/+', 'ann', null],
+    ['a', '', null],
+    ['a', 'x'.repeat(257), null],
+    ['a', 5, null],
+    ['a', 'ann', 'x'.repeat(4_096)],
+    ['a', 'ann', 5n],
+  ])('cannot be: topic %j, id %j', async (topic, id, info) => {
+    const { server, told, enter } = await startShown();
+    const { socket } = await enter();
+    expect(() => socket.join(topic, id as string, info)).toThrow(TypeError);
+    expect([told, server.members('a')]).toEqual([[], []]);
+  });
+
+  it('does nothing for a connection that is gone', async () => {
+    const { server, told, enter } = await startShown();
+    const { client, socket } = await enter();
+    client.socket.terminate();
+    await socket.closed;
+    socket.join('room', 'ann');
+    socket.leave('room');
+    socket.publish('room', 'nobody');
+    expect([told, server.members('room')]).toEqual([[], []]);
+  });
+
+  it('are told of in spite of a handler that throws', async () => {
+    const errors: unknown[] = [];
+    const failure = new Error('of the handler');
+    const { server, opened } = await startWatched(
+      {},
+      {
+        join() {
+          throw failure;
+        },
+        error: (error, socket) => void errors.push([error, socket]),
+      },
+    );
+    await wsJoin(server);
+    const socket = await opened.next();
+    socket.join('room', 'ann');
+    expect([errors, server.members('room')]).toEqual([[[failure, undefined]], [{ id: 'ann', info: null }]]);
+    expect(server.nodes).toMatchObject([{ connections: 1, isOwn: true }]);
+  });
+});
+
+describe('publish of a connection', () => {
+  it('leaves that connection out', async () => {
+    const { enter, server } = await startShown();
+    const [one, two] = [await enter(), await enter()];
+    for (const { socket } of [one, two]) socket.subscribe('a');
+    one.socket.publish('a', 'of one');
+    server.publish('a', 'to all', { local: true });
+    expect(await two.client.messages.take(2)).toEqual(['of one', 'to all']);
+    expect(await one.client.messages.next()).toBe('to all');
+  });
+
+  it('throws at a client, and for what is no topic', async () => {
+    const { server, enter } = await startShown();
+    const client = await connect(server.url);
+    for (const call of [
+      () => client.publish('a', 'b'),
+      () => client.join('a', 'ann'),
+      () => client.leave('a'),
+    ]) {
+      expect(call).toThrow(TypeError);
+    }
+    client.terminate();
+    const { socket } = await enter();
+    expect(() => socket.publish('a/#', 'b')).toThrow(TypeError);
+  });
+});
+
+const accept = (): Admission<{ user: string }> =>
+  admit({ user: 'ann' }, { subscribe: ['news/#', 'users/ann', 'rooms/+'], publish: ['rooms/+'] });
+
+describe('Rights', () => {
+  it('are what admit says, and the state is there as well', async () => {
+    const { server, opened } = await startWatched({ accept });
+    await wsJoin(server);
+    const socket = await opened.next();
+    expect(socket.state).toEqual({ user: 'ann' });
+    for (const filter of ['news', 'news/a/b', 'news/+', 'news/#', 'users/ann', 'rooms/7', 'rooms/+']) {
+      socket.subscribe(filter);
+    }
+    for (const filter of ['#', 'users/bob', 'users/+', 'rooms/#', 'rooms/7/8', 'new']) {
+      expect(() => socket.subscribe(filter)).toThrow(
+        expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC', right: 'subscribe', topic: filter }),
+      );
+    }
+    socket.publish('rooms/7', 'allowed');
+    socket.join('rooms/7', 'ann');
+    for (const call of [() => socket.publish('news', 'x'), () => socket.join('users/bob', 'ann')]) {
+      expect(call).toThrow(expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC' }));
+    }
+    socket.unsubscribe('users/bob');
+    // What the server does for all is not for a connection to allow.
+    server.publish('news', 'from the server');
+  });
+
+  it('that are left out grant nothing, and no rights at all grant everything', async () => {
+    const accepts = [() => admit('none', {}), () => 'all'];
+    const { server, opened } = await startWatched({ accept: () => accepts.shift()!() });
+    await wsJoin(server);
+    const none = await opened.next();
+    expect(() => none.subscribe('a')).toThrow(expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC' }));
+    expect(() => none.publish('a', 'b')).toThrow(expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC' }));
+    await wsJoin(server);
+    const all = await opened.next();
+    all.subscribe('#');
+    all.publish('a', 'b');
+    expect([none.state, all.state]).toEqual(['none', 'all']);
+  });
+
+  it('that a client exceeds close its connection with 1008, and no error is reported', async () => {
+    const errors: unknown[] = [];
+    const server = await start(
+      { accept, sessions: true },
+      {
+        message: (socket, data) => socket.subscribe(data.toString()),
+        error: (error) => void errors.push(error),
+      },
+    );
+    const reason = 'You may not do that with this topic';
+    const plain = await wsJoin(server);
+    plain.socket.send('users/bob');
+    expect(await plain.closed).toEqual([1008, reason]);
+    const client = await attended(server);
+    client.session.send('users/bob');
+    expect(await client.closed).toMatchObject({ code: 1008, reason });
+    expect(errors).toEqual([]);
+  });
+
+  it('hold for sessions, also when accept takes its time', async () => {
+    const { server, opened } = await startWatched({
+      sessions: true,
+      accept: () => Promise.resolve(accept()),
+    });
+    await attended(server);
+    const session = await opened.next();
+    expect(session.state).toEqual({ user: 'ann' });
+    session.subscribe('news/today');
+    expect(() => session.subscribe('users/bob')).toThrow(
+      expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC' }),
+    );
+  });
+
+  it.each([{ subscribe: ['a+'] }, { publish: [''] }, { subscribe: ['$bothways/x'] }])(
+    'cannot be %j',
+    (rights) => {
+      expect(() => admit(undefined, rights)).toThrow(TypeError);
+    },
+  );
+});
