@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { serve, type Connection, type Data } from 'bothways';
+import { serve, type Connection, type Data, type ServeOptions } from 'bothways';
 import type { Session } from 'bothways/session';
 import { onTestFinished } from 'vitest';
 import { Arrivals } from '../../packages/bothways/src/node/test-arrivals.js';
@@ -26,16 +26,19 @@ export interface EndpointOptions {
   readonly echo?: boolean;
   /** Answers what is no request of a session; 404 by default. */
   readonly others?: RequestListener;
+  /** More options of `serve`. */
+  readonly options?: Pick<ServeOptions, 'sessions' | 'pingInterval' | 'pingTimeout'>;
 }
 
 export async function startEndpoint({
   echo = false,
   others = notFound,
+  options,
 }: EndpointOptions = {}): Promise<Endpoint> {
   const visits = new Arrivals<Visit>();
   const http = createServer(others);
   const server = await serve<Received>(
-    { server: http, path: '/live', sessions: true, accept: () => new Arrivals() },
+    { server: http, path: '/live', sessions: true, ...options, accept: () => new Arrivals() },
     {
       open: (connection) => visits.push({ connection, messages: connection.state }),
       message(connection, data) {
