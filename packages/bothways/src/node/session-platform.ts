@@ -85,7 +85,8 @@ export class SessionClientPlatform implements ClientPlatform {
     }).catch((thrown: unknown) => {
       if (isOver) return;
       const error = toError(thrown);
-      events.close(1006, error.message, error instanceof HandshakeError ? error.status : 0);
+      const { status, headers } = error instanceof HandshakeError ? error : { status: 0, headers: {} };
+      events.close(1006, error.message, status, retryAfterOf(headers));
     });
     return {
       send: (content) => void connection?.send(content),
@@ -208,6 +209,12 @@ class ReachingAgent extends Agent {
   }
 }
 
+/** Seconds; what is no number of them, such as a date, is as if it was not there. */
+function retryAfterOf(headers: Readonly<Record<string, unknown>>): number | undefined {
+  const seconds = Number(headers['retry-after'] ?? Number.NaN);
+  return Number.isNaN(seconds) ? undefined : seconds;
+}
+
 function readResponse(request: HttpRequest, events: RequestEvents): Abortable {
   let isOver = false;
   const fail = (error: Error): void => {
@@ -218,7 +225,6 @@ function readResponse(request: HttpRequest, events: RequestEvents): Abortable {
   request.on('error', fail);
   request.on('response', (response: IncomingMessage) => {
     if (isOver) return;
-    const retryAfter = Number(response.headers['retry-after'] ?? Number.NaN);
     const isOurs = response.headers['content-type'] === MEDIA_TYPE;
     response.setEncoding('utf8');
     response.on('error', fail);
@@ -231,7 +237,7 @@ function readResponse(request: HttpRequest, events: RequestEvents): Abortable {
       events.end();
     });
     response.on('close', () => fail(new Error('The response was cut')));
-    events.head(response.statusCode!, isOurs, Number.isNaN(retryAfter) ? undefined : retryAfter);
+    events.head(response.statusCode!, isOurs, retryAfterOf(response.headers));
   });
   return {
     abort() {

@@ -5,8 +5,11 @@ import type { Base64, Content } from './records.js';
 export interface SocketEvents {
   open(): void;
   message(content: Content): void;
-  /** @param status of the HTTP response that refused the handshake, if it is known; else 0. */
-  close(code: number, reason: string, status: number): void;
+  /**
+   * @param status of the HTTP response that refused the handshake, if it is known; else 0.
+   * @param retryAfter what `Retry-After` of that response says, seconds.
+   */
+  close(code: number, reason: string, status: number, retryAfter?: number): void;
 }
 
 export interface ClientSocket {

@@ -36,7 +36,7 @@ export class SocketCarrier extends ClientCarrier {
     this.#socket = this.host.platform.openSocket({
       open: () => this.host.onReady(this),
       message: (content) => this.#receive(content),
-      close: (code, reason, status) => this.#onClose(code, reason, status),
+      close: (code, reason, status, retryAfter) => this.#onClose(code, reason, status, retryAfter),
     });
   }
 
@@ -127,13 +127,16 @@ export class SocketCarrier extends ClientCarrier {
     else this.lose(networkLoss(`Nothing was heard of the server for ${limit} ms`));
   }
 
-  #onClose(code: number, reason: string, status: number): void {
+  #onClose(code: number, reason: string, status: number, retryAfter: number | undefined): void {
     this.#socket = undefined;
     if (code === 1009) this.lose(lossOf(413, true, 'A message is larger than one of both ends takes'));
     else if (code > CLOSE_CODE_BASE && code < CLOSE_CODE_BASE + 600) {
       this.lose(lossOf(code - CLOSE_CODE_BASE, true, reason));
-    } else if (status !== 0)
-      this.lose(lossOf(status, false, `The WebSocket was refused with status ${status}`));
-    else this.lose(networkLoss(`The WebSocket closed with ${code}`));
+    } else if (status !== 0) {
+      this.lose(lossOf(status, false, `The WebSocket was refused with status ${status}`, retryAfter));
+    } else {
+      const why = reason === '' ? '' : `: ${reason}`;
+      this.lose(networkLoss(`The WebSocket closed with ${code}${why}`));
+    }
   }
 }
