@@ -11,7 +11,7 @@ const connects = {
     const { Session } = await import('bothways/session');
     return (onMessage) =>
       new Promise((resolve) => {
-        const session = new Session(url, { carriers: [carrier] });
+        const session = new Session(url, { carriers: [carrier], pollInterval: 10 });
         session.addEventListener('message', onMessage);
         session.addEventListener('open', () => resolve((data) => session.send(data)));
       });

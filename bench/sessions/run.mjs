@@ -1,5 +1,5 @@
 // Sessions beside Socket.IO and SockJS on the same carrier: bytes on the wire, CPU, messages a second, memory.
-// `node bench/sessions/run.mjs [--rounds N]`
+// `node bench/sessions/run.mjs [--rounds N]`; with `--untimed` only the bytes of the carriers that bothways alone has.
 import { join } from 'node:path';
 import { startFaultProxy } from 'bothways/testing';
 import { Child } from '../child.mjs';
@@ -12,12 +12,15 @@ const CARRIERS = {
   socketio: ['websocket', 'long-polling'],
   sockjs: ['websocket', 'streaming', 'long-polling'],
 };
+/** Nobody else has them, so that there is nothing to time them against. */
+const UNTIMED = ['polling', 'postback'];
 const LOADS = [
   { inFlight: 1, messages: { websocket: 20_000, other: 300 } },
   { inFlight: 16, messages: { websocket: 64_000, other: 3_200 } },
 ];
 const PAYLOAD = 64;
 const IDLE = 1_000;
+const isUntimed = process.argv.includes('--untimed');
 const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 3;
 
 const file = (name) => join(import.meta.dirname, name);
@@ -78,8 +81,8 @@ async function costOf(runs, load) {
   return costs;
 }
 
-const rows = [];
-for (const load of LOADS) {
+async function timedRows(load) {
+  const rows = [];
   const runs = new Map();
   for (const peer of PEERS) {
     for (const carrier of CARRIERS[peer]) {
@@ -100,8 +103,21 @@ for (const load of LOADS) {
       'messages/s': Math.round(median(rate)),
     });
   }
+  return rows;
 }
-const order = ['websocket', 'streaming', 'eventsource', 'long-polling'];
+
+async function untimedRow(carrier, load) {
+  const overhead = Math.round((await overheadOf('bothways', carrier, load)) * 10) / 10;
+  const none = { 'server µs': '-', 'client µs': '-', 'messages/s': '-' };
+  return { carrier, peer: 'bothways', 'in flight': load.inFlight, 'overhead B': overhead, ...none };
+}
+
+const rows = [];
+for (const load of LOADS) {
+  if (!isUntimed) rows.push(...(await timedRows(load)));
+  for (const carrier of UNTIMED) rows.push(await untimedRow(carrier, load));
+}
+const order = ['websocket', 'streaming', 'eventsource', 'long-polling', ...UNTIMED];
 rows.sort(
   (one, other) =>
     order.indexOf(one.carrier) - order.indexOf(other.carrier) || one['in flight'] - other['in flight'],
@@ -121,7 +137,7 @@ for (const row of rows) {
   console.log(`| ${cells.join(' | ')} |`);
 }
 
-for (const peer of PEERS) {
+for (const peer of isUntimed ? [] : PEERS) {
   for (const carrier of CARRIERS[peer]) {
     const run = await start(peer, carrier, false);
     const { memory: before } = await run.server.ask('memory');
