@@ -76,6 +76,8 @@ export class Nodes {
   readonly #own: NodeState;
   readonly #others = new Map<string, OtherNode>();
   readonly #alarm: Alarm;
+  /** When the grace of the next node that is gone ends. */
+  readonly #graceEnd: Alarm;
   #changes: Change[] = [];
   #version = 0;
   /** When the broker was away last. */
@@ -89,6 +91,7 @@ export class Nodes {
     this.#presence = presence;
     this.#own = own;
     this.#alarm = clock.alarm(() => this.#beat());
+    this.#graceEnd = clock.alarm(() => this.#look());
   }
 
   get list(): NodeInfo[] {
@@ -109,6 +112,7 @@ export class Nodes {
 
   close(): void {
     this.#alarm.clear();
+    this.#graceEnd.clear();
     this.#tell(EVERYBODY, ['bye', this.#own.id]);
   }
 
@@ -262,15 +266,21 @@ export class Nodes {
     const now = this.#clock.now();
     // While nobody can be heard, silence says nothing.
     if (this.#broker.isAway) this.#awayAt = now;
+    let next = Infinity;
     for (const other of this.#others.values()) {
       const silentSince = Math.max(other.heardAt, this.#awayAt);
       if (other.goneAt === undefined && now - silentSince > LEASE) other.goneAt = now + this.#grace;
-      if (other.goneAt === undefined || now < other.goneAt) continue;
+      if (other.goneAt === undefined) continue;
+      if (now < other.goneAt) {
+        next = Math.min(next, other.goneAt);
+        continue;
+      }
       this.#others.delete(other.id);
       for (const [topic, ids] of other.members) {
         for (const id of ids.keys()) this.#presence.remove(other.id, topic, id);
       }
     }
+    if (next < Infinity) this.#graceEnd.set(Math.ceil(next - now));
   }
 
   /** What the broker does not take is made good: at the next beat the others find that they have missed something. */
