@@ -23,8 +23,11 @@ export {
   type Message,
   type MessageSource,
   type MessageStream,
+  type Position,
+  type Recovery,
   type RequestInfo,
 } from './protocol/contract.js';
+export type { HistoryOptions, KeptMessage } from './pubsub/history.js';
 export type { NodeInfo } from './pubsub/nodes.js';
 export type { Member } from './pubsub/presence.js';
 export { RightsError, type TopicRights } from './pubsub/subscriptions.js';

@@ -7,6 +7,8 @@ import {
   type Data,
   type MessageSource,
   type RequestInfo,
+  type Position,
+  type Recovery,
 } from '../protocol/contract.js';
 import { ConnectionClosedError, LimitError } from '../protocol/errors.js';
 import type { Inflated } from '../protocol/inflater.js';
@@ -237,6 +239,10 @@ export class NodeConnection<State = unknown>
 
   subscribe(filter: string): void {
     this.#owner.topics.subscribe(this, filter);
+  }
+
+  async recover(topic: string, since: Position | number): Promise<Recovery> {
+    return await Promise.resolve(this.#owner.topics.recover(this, topic, since));
   }
 
   unsubscribe(filter: string): void {

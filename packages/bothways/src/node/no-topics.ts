@@ -7,6 +7,7 @@ function refuse(): never {
 /** The topics of a client. */
 export const NO_TOPICS: ConnectionTopics<never> = {
   subscribe: refuse,
+  recover: refuse,
   unsubscribe: refuse,
   publish: refuse,
   join: refuse,

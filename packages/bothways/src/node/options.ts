@@ -19,6 +19,8 @@ import {
 } from '../protocol/options.js';
 import type { Origins } from '../protocol/origin.js';
 import type { Broker } from '../pubsub/broker.js';
+import { isFilter } from '../pubsub/filter.js';
+import type { HistoryOptions } from '../pubsub/history.js';
 import type { CompressionOptions, ServerCompressionOptions } from './compression.js';
 import type { Handlers } from './handlers.js';
 import type { Decision } from './admission.js';
@@ -101,6 +103,11 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   accept?: ((request: HandshakeRequest) => Decision<State> | Promise<Decision<State>>) | undefined;
   /** Carries what is published to servers in other processes, such as `clusterBroker()`. None by default. */
   broker?: Broker | undefined;
+  /**
+   * What is kept of topics, by filter, for those who ask for it by `recover`; the first filter that has a topic counts.
+   * Not together with `broker` yet. Nothing by default.
+   */
+  history?: Readonly<Record<string, HistoryOptions>> | undefined;
   /** How long somebody is shown in a topic whose last connection is lost, milliseconds. 10 seconds by default. */
   presenceGrace?: number | undefined;
   /** How many connections there may be; more are refused with 503. No limit by default. */
@@ -205,6 +212,10 @@ export const SERVE_RULES: Readonly<Record<keyof ServeOptions, Rule>> = {
   accept: FUNCTION,
   broker: [isBroker, 'a broker, such as clusterBroker()'],
   presenceGrace: MILLISECONDS,
+  history: [
+    (value: unknown) => isObject(value) && Object.entries(value).every(isHistory),
+    'an object of filters, each with { messages: 1 to 10,000, age: milliseconds up to a day }',
+  ],
   maxConnections: COUNT,
   maxConnectionsPerAddress: COUNT,
   sessions: [(value: unknown) => typeof value === 'boolean' || isObject(value), 'true, false, or an object'],
@@ -232,3 +243,18 @@ function withDefaults(options: ConnectionOptions): ConnectionLimits {
 }
 
 export const DEFAULT_HANDSHAKE_TIMEOUT = 10_000;
+
+function isHistory([filter, options]: [filter: string, options: unknown]): boolean {
+  if (!isFilter(filter) || !isObject(options)) return false;
+  const { messages, age, encode, ...others } = options as Record<string, unknown>;
+  return (
+    isWithin(messages, 10_000) &&
+    isWithin(age, 86_400_000) &&
+    (encode === undefined || typeof encode === 'function') &&
+    Object.keys(others).length === 0
+  );
+}
+
+function isWithin(value: unknown, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+}

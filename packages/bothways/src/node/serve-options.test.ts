@@ -9,6 +9,8 @@ const MS = 'a whole number of milliseconds from 0 to 2147483647';
 const BYTES = 'a positive whole number of bytes';
 const COUNT = 'a positive whole number or Infinity';
 
+const KEPT = { messages: 1, age: 1 };
+
 const WRONG: readonly (readonly [name: string, values: readonly unknown[], allowed: string])[] = [
   ['port', [-1, 65_536, 1.5, '80', NaN, null], 'a TCP port from 0 to 65535'],
   ['host', ['', 1, null], 'a string that is not empty'],
@@ -30,6 +32,25 @@ const WRONG: readonly (readonly [name: string, values: readonly unknown[], allow
   ['idleTimeout', [-1, '1', Infinity, NaN, 2 ** 31, null], MS],
   ['closeTimeout', [-1, '1', Infinity, NaN, 2 ** 31, null], MS],
   ['handshakeTimeout', [-1, '1', Infinity, NaN, 2 ** 31, null], MS],
+  ['presenceGrace', [-1, '1', Infinity, NaN, 2 ** 31, null], MS],
+  [
+    'history',
+    [
+      true,
+      null,
+      { a: true },
+      { 'a+': KEPT },
+      { '': KEPT },
+      { a: { ...KEPT, messages: 0 } },
+      { a: { ...KEPT, messages: 10_001 } },
+      { a: { ...KEPT, age: 0 } },
+      { a: { ...KEPT, age: 86_400_001 } },
+      { a: { messages: 1 } },
+      { a: { ...KEPT, encode: true } },
+      { a: { ...KEPT, size: 1 } },
+    ],
+    'an object of filters, each with { messages: 1 to 10,000, age: milliseconds up to a day }',
+  ],
 ];
 
 const CASES = WRONG.flatMap(([name, values, allowed]) =>
@@ -53,6 +74,13 @@ describe('The options of serve()', () => {
     const error = await refusalOf({ ...others, [name]: value });
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toContain(`'${name}' must be ${allowed}`);
+  });
+
+  it('refuse a history beside a broker, which none keeps', async () => {
+    const names = ['open', 'subscribe', 'unsubscribe', 'publish', 'close'];
+    const broker = Object.fromEntries(names.map((name) => [name, () => {}]));
+    const error = await refusalOf({ port: 0, broker, history: { a: KEPT } });
+    expect(error.message).toContain("'broker' and 'history' exclude each other");
   });
 
   it('refuse an origin that can never match, by name', async () => {

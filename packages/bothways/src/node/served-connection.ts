@@ -1,5 +1,6 @@
-import type { Connection, Data } from '../protocol/contract.js';
+import type { Connection, Data, Recovery } from '../protocol/contract.js';
 import type { Role } from '../protocol/connection.js';
+import type { Since } from '../pubsub/history.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
 import type { AgreedCompression } from './compression.js';
 import type { Handlers } from './handlers.js';
@@ -33,6 +34,7 @@ export interface ServedConnection<State> extends Connection<State, Buffer> {
 /** What connections do with topics. */
 export interface ConnectionTopics<State> {
   subscribe(socket: ServedConnection<State>, filter: string): void;
+  recover(socket: ServedConnection<State>, topic: string, since: Since): Recovery;
   unsubscribe(socket: ServedConnection<State>, filter: string): void;
   publish(socket: ServedConnection<State>, topic: string, data: Data): void;
   join(socket: ServedConnection<State>, topic: string, id: string, info: unknown): void;

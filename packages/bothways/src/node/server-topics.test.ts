@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../protocol/contract.js';
+import type { KeptMessage } from '../pubsub/history.js';
 import { admit, type Admission } from './admission.js';
 import { connect } from './connect.js';
 import type { Handlers } from './handlers.js';
@@ -231,4 +232,102 @@ describe('Rights', () => {
       expect(() => admit(undefined, rights)).toThrow(TypeError);
     },
   );
+});
+
+const encode = ({ topic, data, epoch, offset }: KeptMessage): string =>
+  JSON.stringify({ topic, text: data.toString(), epoch: epoch.length > 0, offset });
+
+describe('The history of a topic', () => {
+  const history = { 'chat/#': { messages: 3, age: 60_000 } };
+  it('is sent to whoever asks for it, and what is published then comes behind it', async () => {
+    const { server, enter } = await startShown({ history });
+    const first = await enter();
+    const begun = await first.socket.recover('chat/a', 0);
+    expect(begun).toEqual({ recovered: true, epoch: expect.any(String) as string, offset: 0 });
+    for (const text of ['1', '2']) server.publish('chat/a', text);
+    expect(await first.client.messages.take(2)).toEqual(['1', '2']);
+    const second = await enter();
+    const recovery = second.socket.recover('chat/a', { epoch: begun.epoch, offset: 1 });
+    server.publish('chat/a', '3');
+    expect(await recovery).toEqual({ recovered: true, epoch: begun.epoch, offset: 2 });
+    expect(await second.client.messages.take(2)).toEqual(['2', '3']);
+    expect(await first.client.messages.next()).toBe('3');
+    const third = await enter();
+    await third.socket.recover('chat/a', 2);
+    expect(await third.client.messages.take(2)).toEqual(['2', '3']);
+  });
+
+  it('is told to be incomplete when it is', async () => {
+    const { server, enter } = await startShown({ history });
+    const { client, socket } = await enter();
+    const { epoch } = await socket.recover('chat/a', 0);
+    for (let number = 1; number <= 5; number++) server.publish('chat/a', `${number}`);
+    await client.messages.take(5);
+    const late = await enter();
+    expect(await late.socket.recover('chat/a', { epoch, offset: 1 })).toMatchObject({
+      recovered: false,
+      offset: 5,
+    });
+    expect(await late.socket.recover('chat/a', { epoch: 'another', offset: 5 })).toMatchObject({
+      recovered: false,
+    });
+    server.publish('chat/a', '6');
+    expect(await late.client.messages.next()).toBe('6');
+  });
+
+  it('has what was published at that time, of texts and bytes', async () => {
+    const { server, enter } = await startShown({ history });
+    const bytes = Buffer.from([1, 2]);
+    server.publish('chat/a', bytes);
+    bytes.fill(0);
+    server.publish('chat/a', 'text');
+    server.publish('chat/a', 'not kept', { local: true });
+    server.publish('other', 'not kept either');
+    const { client, socket } = await enter();
+    await socket.recover('chat/a', 3);
+    server.publish('chat/a', 'last');
+    expect(await client.messages.take(3)).toEqual([Buffer.from([1, 2]), 'text', 'last']);
+  });
+
+  it('is encoded with its positions, for those who have been there as for those who ask', async () => {
+    const { server, enter } = await startShown({ history: { '#': { messages: 3, age: 1_000, encode } } });
+    const { client, socket } = await enter();
+    socket.subscribe('chat/+');
+    server.publish('chat/a', 'x');
+    server.publish('chat/b', Buffer.from('y'));
+    const late = await enter();
+    await late.socket.recover('chat/b', 1);
+    const [x, y] = ['x', 'y'].map((text, index) =>
+      JSON.stringify({ topic: `chat/${'ab'[index]}`, text, epoch: true, offset: 1 }),
+    );
+    expect(await client.messages.take(2)).toEqual([x, y]);
+    expect(await late.client.messages.next()).toBe(y);
+  });
+
+  it('is for those who may subscribe, and of topics that have one', async () => {
+    const { opened, server } = await startWatched({
+      history,
+      accept: () => admit(0, { subscribe: ['chat/a', 'x'] }),
+    });
+    await wsJoin(server);
+    const socket = await opened.next();
+    await expect(socket.recover('chat/b', 0)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN_TOPIC' });
+    await expect(socket.recover('x', 0)).rejects.toThrow("The option 'history' says nothing of 'x'");
+    for (const since of [
+      -1,
+      1.5,
+      '1',
+      null,
+      {},
+      { epoch: 'a' },
+      { epoch: 'a', offset: -1 },
+      { epoch: 1, offset: 1 },
+    ]) {
+      await expect(socket.recover('chat/a', since as never)).rejects.toThrow(TypeError);
+    }
+    await expect(socket.recover('chat/+', 0)).rejects.toThrow(TypeError);
+    const client = await connect(server.url);
+    await expect(client.recover('chat/a', 0)).rejects.toThrow(TypeError);
+    client.terminate();
+  });
 });

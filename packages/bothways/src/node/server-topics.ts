@@ -1,12 +1,13 @@
-import type { Connection, Data } from '../protocol/contract.js';
+import type { Connection, Data, Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
-import type { Broker } from '../pubsub/broker.js';
+import type { Since } from '../pubsub/history.js';
 import type { NodeInfo } from '../pubsub/nodes.js';
 import type { Member } from '../pubsub/presence.js';
 import type { TopicRights } from '../pubsub/subscriptions.js';
-import { TopicHub, type TopicHubOwner } from '../pubsub/topic-hub.js';
+import { TopicHub, type HubPlatform, type TopicHubOwner } from '../pubsub/topic-hub.js';
 import { report, toError, type Handlers } from './handlers.js';
 import { nodeClock } from './node-clock.js';
+import type { ServeOptions } from './options.js';
 import { PublishedMessage } from './published-message.js';
 import type { ConnectionTopics, ServedConnection } from './served-connection.js';
 import { randomId } from './session-platform.js';
@@ -20,6 +21,8 @@ export interface PublishOptions<State> {
   local?: boolean | undefined;
 }
 
+const PLATFORM: HubPlatform = { clock: nodeClock, randomId, copy: (bytes) => Buffer.from(bytes) };
+
 /** The topics of a server. */
 export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwner<ServedConnection<State>> {
   readonly #hub: TopicHub<ServedConnection<State>>;
@@ -27,10 +30,8 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
   readonly #connections: ReadonlySet<unknown>;
   readonly #isCompressing: boolean;
 
-  /** @param grace how long a member is shown whose last connection is lost, milliseconds. */
   constructor(
-    broker: Broker | undefined,
-    grace: number,
+    options: Pick<ServeOptions<State>, 'broker' | 'presenceGrace' | 'history'>,
     handlers: Handlers<State>,
     connections: ReadonlySet<unknown>,
     isCompressing: boolean,
@@ -38,7 +39,8 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     this.#handlers = handlers;
     this.#connections = connections;
     this.#isCompressing = isCompressing;
-    this.#hub = new TopicHub(randomId(), broker, nodeClock, grace, this);
+    const { broker, presenceGrace: grace = 10_000, history } = options;
+    this.#hub = new TopicHub({ broker, grace, history, platform: PLATFORM }, this);
   }
 
   get nodes(): NodeInfo[] {
@@ -66,14 +68,18 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
   }
 
   send(topic: string, data: Data, { except, local = false }: PublishOptions<State>): void {
-    const toSend = (): string | Uint8Array => (typeof data === 'string' ? data : toBytes(data));
-    this.#deliver(this.#hub.publish(topic, toSend, local), data, except);
+    const bytes = typeof data === 'string' ? data : toBytes(data);
+    this.#hub.publish(topic, bytes, except as ServedConnection<State> | undefined, local);
   }
 
   // What a connection asks (ConnectionTopics). One that is gone asks for nothing.
 
   subscribe(socket: ServedConnection<State>, filter: string): void {
     this.#hub.subscribe(socket, filter, this.#connections.has(socket));
+  }
+
+  recover(socket: ServedConnection<State>, topic: string, since: Since): Recovery {
+    return this.#hub.recover(socket, topic, since, this.#connections.has(socket));
   }
 
   unsubscribe(socket: ServedConnection<State>, filter: string): void {
@@ -99,8 +105,13 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     return this.#connections.size;
   }
 
-  deliver(subscribers: Iterable<ServedConnection<State>>, data: string | Uint8Array): void {
-    this.#deliver(subscribers, data, undefined);
+  deliver(
+    subscribers: Iterable<ServedConnection<State>>,
+    data: string | Uint8Array,
+    except?: ServedConnection<State>,
+  ): void {
+    const message = new PublishedMessage(data, this.#isCompressing);
+    for (const subscriber of subscribers) if (subscriber !== except) subscriber.sendPublished(message);
   }
 
   onMissed(socket: ServedConnection<State>, filters: readonly string[]): void {
@@ -127,14 +138,5 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     } catch (thrown) {
       report(this.#handlers, toError(thrown), undefined);
     }
-  }
-
-  #deliver(
-    subscribers: Iterable<ServedConnection<State>>,
-    data: Data,
-    except: Connection<State, Buffer> | undefined,
-  ): void {
-    const message = new PublishedMessage(data, this.#isCompressing);
-    for (const subscriber of subscribers) if (subscriber !== except) subscriber.sendPublished(message);
   }
 }

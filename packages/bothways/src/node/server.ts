@@ -181,14 +181,7 @@ class NodeServer<State>
     this.#acceptor = new Acceptor(options, this);
     const compression = compressionSettingsOf(options.compression);
     if (compression !== undefined) this.#compression = new ServerCompression(compression);
-    const { broker, presenceGrace = 10_000 } = options;
-    this.topics = new ServerTopics(
-      broker,
-      presenceGrace,
-      this.handlers,
-      this.#connections,
-      compression !== undefined,
-    );
+    this.topics = new ServerTopics(options, this.handlers, this.#connections, compression !== undefined);
     const { port, server, tls, http2 = false, handshakeTimeout = DEFAULT_HANDSHAKE_TIMEOUT } = options;
     if (port !== undefined) {
       const keepAlive = (options.sessions ?? false) === false ? 1_000 : KEEP_ALIVE;
@@ -490,6 +483,11 @@ export async function serve<State = unknown>(
   }
   if (options.port === undefined && (options.tls !== undefined || options.host !== undefined)) {
     throw new TypeError("The options 'tls' and 'host' need the option 'port'");
+  }
+  if (options.broker !== undefined && options.history !== undefined) {
+    throw new TypeError(
+      "The options 'broker' and 'history' exclude each other: no broker keeps a history yet",
+    );
   }
   if (options.http2 === true && options.tls === undefined) {
     throw new TypeError(

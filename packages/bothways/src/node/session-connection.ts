@@ -6,6 +6,8 @@ import {
   type Data,
   type MessageSource,
   type RequestInfo,
+  type Position,
+  type Recovery,
 } from '../protocol/contract.js';
 import { ConnectionClosedError, LimitError } from '../protocol/errors.js';
 import { MAX_CONTROL_PAYLOAD } from '../protocol/frame.js';
@@ -154,6 +156,10 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
 
   subscribe(filter: string): void {
     this.#owner.topics.subscribe(this, filter);
+  }
+
+  async recover(topic: string, since: Position | number): Promise<Recovery> {
+    return await Promise.resolve(this.#owner.topics.recover(this, topic, since));
   }
 
   unsubscribe(filter: string): void {

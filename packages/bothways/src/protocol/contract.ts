@@ -10,6 +10,19 @@ export type Message<Bytes extends Uint8Array = Uint8Array> = string | Bytes;
 export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 
+/** Where in the history of a topic a message is. Offsets count from 1, within an epoch. */
+export interface Position {
+  /** Another one when the history was begun anew: then nobody knows what was published before. */
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** What became of a subscription from a position on. */
+export interface Recovery extends Position {
+  /** Whether all that was published since then has been sent. If not, nothing has that was asked for by a position. */
+  readonly recovered: boolean;
+}
+
 /**
  * What carries messages: a WebSocket; a response that goes on, read as lines or by an `EventSource`, with requests the
  * other way; or a series of requests. All but the first carry sessions only.
@@ -156,6 +169,15 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
    * @throws {RightsError} when `accept` has not granted it. {TypeError} for what is no filter.
    */
   subscribe(filter: string): void;
+  /**
+   * Sends what was published to a topic since then, and subscribes to it: nothing comes twice, and nothing is left out.
+   * Its history is what the server's option `history` says.
+   *
+   * @param since a position that was told before, or how many messages at the end.
+   * @returns the position from which on messages come now, and whether all since then were sent. It rejects with a
+   * `RightsError` when `accept` has not granted it, and with a `TypeError` for a topic without a history.
+   */
+  recover(topic: string, since: Position | number): Promise<Recovery>;
   unsubscribe(filter: string): void;
   /**
    * Publishes to a topic, for all subscribers but this connection, at whatever server.

@@ -18,6 +18,11 @@ export function checkTopic(topic: unknown): void {
   }
 }
 
+/** Whether something can be subscribed to. */
+export function isFilter(filter: string): boolean {
+  return filter !== '' && filter.length <= MAX_LENGTH && FILTER.test(filter) && !filter.startsWith(OWN);
+}
+
 /** @throws {TypeError} for what cannot be subscribed to. */
 export function checkFilter(filter: unknown): void {
   checkText(filter, 'topic');

@@ -80,7 +80,10 @@ class TestNode {
   constructor(network: Network, id: string) {
     this.broker = new NetworkBroker(network);
     const nodes = (): number => this.connectionCount;
-    this.hub = new TopicHub<Client>(id, this.broker, network.time, GRACE, {
+    const { broker } = this;
+    const platform = { clock: network.time, randomId: () => id, copy: (bytes: Uint8Array) => bytes };
+    const options = { broker, grace: GRACE, platform };
+    this.hub = new TopicHub<Client>(options, {
       get connectionCount() {
         return nodes();
       },
@@ -294,7 +297,9 @@ describe('A node alone', () => {
   it('knows itself and its own members', async () => {
     network = new Network();
     const told: string[] = [];
-    const hub = new TopicHub<Client>('one', undefined, network.time, GRACE, {
+    const platform = { clock: network.time, randomId: () => 'one', copy: (bytes: Uint8Array) => bytes };
+    const options = { broker: undefined, grace: GRACE, platform };
+    const hub = new TopicHub<Client>(options, {
       connectionCount: 3,
       deliver: () => {},
       onMissed: () => {},

@@ -18,7 +18,10 @@ export function filtersOf(maxLength: number): fc.Arbitrary<string> {
     .filter((filter) => filter !== '');
 }
 
-/** All topics of so many levels at most, of these kinds and of one that is in no filter. */
+/**
+ * All topics of so many levels at most, of these kinds and of one that is in no filter. The empty one is among them: it
+ * cannot be published to, but is what `/#` has beside what is below it.
+ */
 export function allTopics(depth: number): string[] {
   const kinds = [...LEVELS, 'z'];
   let [last, all] = [kinds, kinds];
@@ -26,5 +29,5 @@ export function allTopics(depth: number): string[] {
     last = last.flatMap((topic) => kinds.map((kind) => `${topic}/${kind}`));
     all = [...all, ...last];
   }
-  return all.filter((topic) => topic !== '');
+  return all;
 }

@@ -1,8 +1,10 @@
 import type { Clock } from '../protocol/clock.js';
+import type { Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { Attendance } from './attendance.js';
 import type { Broker, BrokerNode } from './broker.js';
-import { checkFilter, checkTopic } from './filter.js';
+import { checkFilter, checkTopic, matches } from './filter.js';
+import { MemoryHistory, type HistoryOptions, type KeptMessage, type Since } from './history.js';
 import { Nodes, type NodeInfo } from './nodes.js';
 import { Presence, type Member, type PresenceWatcher } from './presence.js';
 import { Subscriptions, type TopicRights } from './subscriptions.js';
@@ -17,10 +19,29 @@ export interface Subscriber {
 /** Whom the hub tells what happens to topics. */
 export interface TopicHubOwner<Some extends Subscriber> extends PresenceWatcher {
   readonly connectionCount: number;
-  deliver(subscribers: Iterable<Some>, data: string | Uint8Array): void;
+  deliver(subscribers: Iterable<Some>, data: string | Uint8Array, except?: Some): void;
   /** Messages of these filters may be lost. */
   onMissed(subscriber: Some, filters: readonly string[]): void;
   onFailed(error: BrokerError): void;
+}
+
+/** What a hub needs of the platform. */
+export interface HubPlatform {
+  readonly clock: Clock;
+  /** The first one is that of this server. */
+  randomId(): string;
+  /** Bytes that nobody changes, as the platform's own kind. */
+  copy(bytes: Uint8Array): Uint8Array;
+}
+
+/** How topics are kept. */
+export interface TopicHubOptions {
+  readonly broker: Broker | undefined;
+  /** How long a member is shown whose last connection is lost, milliseconds. */
+  readonly grace: number;
+  /** What is kept of topics, by filter. */
+  readonly history?: Readonly<Record<string, HistoryOptions>> | undefined;
+  readonly platform: HubPlatform;
 }
 
 /** How large what is said of a member may be, UTF-16 code units of JSON; and its id. */
@@ -30,6 +51,7 @@ const MAX_ID = 256;
 /** The topics of a server: who subscribes to them, who is shown in them, and the broker that carries them to others. */
 export class TopicHub<Some extends Subscriber> implements BrokerNode {
   readonly id: string;
+  readonly #platform: HubPlatform;
   readonly #owner: TopicHubOwner<Some>;
   readonly #topics = new Topics<Some>();
   readonly #subscribers = new Set<Some>();
@@ -37,19 +59,17 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   readonly #attendance: Attendance;
   #broker: Broker | undefined;
   readonly #nodes: Nodes | undefined;
+  /** By filter: the first one that has a topic counts. */
+  readonly #histories: readonly (readonly [filter: string, options: HistoryOptions])[];
+  readonly #memory: MemoryHistory;
 
-  /**
-   * @param id random, for this server.
-   * @param grace how long a member is shown whose last connection is lost, milliseconds.
-   */
-  constructor(
-    id: string,
-    broker: Broker | undefined,
-    clock: Clock,
-    grace: number,
-    owner: TopicHubOwner<Some>,
-  ) {
+  constructor({ broker, grace, history = {}, platform }: TopicHubOptions, owner: TopicHubOwner<Some>) {
+    const { clock } = platform;
+    const id = platform.randomId();
     this.id = id;
+    this.#platform = platform;
+    this.#histories = Object.entries(history);
+    this.#memory = new MemoryHistory(clock, () => platform.randomId());
     this.#owner = owner;
     this.#broker = broker;
     this.#presence = new Presence(owner);
@@ -83,10 +103,16 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     this.#nodes?.open();
   }
 
+  #historyOf(topic: string): HistoryOptions | undefined {
+    for (const [filter, options] of this.#histories) if (matches(filter, topic)) return options;
+    return undefined;
+  }
+
   async close(): Promise<void> {
     const broker = this.#broker;
     this.#broker = undefined;
     this.#attendance.close();
+    this.#memory.close();
     if (broker === undefined) return;
     this.#nodes!.close();
     await broker.close();
@@ -157,15 +183,41 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   }
 
   /**
-   * Sends to the other nodes.
-   *
-   * @returns the subscribers at this node.
+   * @param data which may be changed when it returns.
+   * @param isLocal whether only the subscribers of this node get it; then it is not kept.
    * @throws {TypeError} {BrokerError} when nobody gets it.
    */
-  publish(topic: string, bytes: () => string | Uint8Array, isLocal: boolean): Iterable<Some> {
+  publish(topic: string, data: string | Uint8Array, except: Some | undefined, isLocal: boolean): void {
     checkTopic(topic);
-    if (!isLocal) this.#broker?.publish(topic, bytes());
-    return this.#topics.of(topic);
+    if (!isLocal) this.#broker?.publish(topic, data);
+    const history = isLocal ? undefined : this.#historyOf(topic);
+    if (history === undefined) {
+      this.#owner.deliver(this.#topics.of(topic), data, except);
+      return;
+    }
+    const kept = typeof data === 'string' ? data : this.#platform.copy(data);
+    const position = this.#memory.append(topic, kept, history);
+    const sent = toSent(history, { topic, data: kept, ...position });
+    this.#owner.deliver(this.#topics.of(topic), sent, except);
+  }
+
+  /**
+   * Sends what was published since, and subscribes.
+   *
+   * @throws {RightsError} {TypeError} for a topic that has no history.
+   */
+  recover(subscriber: Some, topic: string, since: Since, isThere: boolean): Recovery {
+    checkTopic(topic);
+    checkSince(since);
+    const history = this.#historyOf(topic);
+    if (history === undefined) throw new TypeError(`The option 'history' says nothing of '${topic}'`);
+    this.subscribe(subscriber, topic, isThere);
+    const { recovered, position, messages } = this.#memory.read(topic, since, history);
+    const { epoch } = position;
+    for (const { offset, data } of isThere ? messages : []) {
+      this.#owner.deliver([subscriber], toSent(history, { topic, data, epoch, offset }));
+    }
+    return { ...position, recovered };
   }
 
   // What the broker tells (BrokerNode).
@@ -195,4 +247,20 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   #unsubscribe(subscriber: Some, filter: string): void {
     if (this.#topics.unsubscribe(filter, subscriber)) this.#broker?.unsubscribe(filter);
   }
+}
+
+function toSent({ encode }: HistoryOptions, message: KeptMessage): string | Uint8Array {
+  return encode === undefined ? message.data : encode(message);
+}
+
+function checkSince(since: Since): void {
+  const isPosition =
+    typeof since === 'object' && since !== null && typeof since.epoch === 'string' && isCount(since.offset);
+  if (!isPosition && !isCount(since)) {
+    throw new TypeError("'since' is a position { epoch, offset }, or how many messages at the end");
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
