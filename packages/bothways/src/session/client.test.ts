@@ -359,6 +359,29 @@ describe('A client that is refused', () => {
   });
 });
 
+describe('A client whose application is slow', () => {
+  it('keeps what the server said before it ended the session, and asks for nothing more', () => {
+    const stage = new Stage({}, { closeTimeout: 5_000 });
+    stage.until(() => stage.isOpen);
+    stage.isWilling = false;
+    stage.sessions[0]!.send('last words');
+    stage.sessions[0]!.close(4001, 'done');
+    stage.until(() => stage.client.state === 'closing', 60_000);
+    expect(stage.serverEnds).toMatchObject([{ code: 1006, initiator: 'local' }]);
+    const { sockets, requests } = stage.network;
+    for (const event of ['offline', 'online', 'wake'] as const) {
+      stage.network.tell(event);
+      stage.time.pass(HOUR);
+    }
+    expect([stage.network.sockets, stage.network.requests]).toEqual([sockets, requests]);
+    expect([stage.client.state, stage.received, stage.end]).toEqual(['closing', [], undefined]);
+    stage.isWilling = true;
+    stage.client.resume();
+    expect(stage.received).toEqual(['last words']);
+    expect(stage.end).toEqual({ code: 4001, reason: 'done', wasClean: true, initiator: 'remote' });
+  });
+});
+
 describe('A client whose server goes away', () => {
   it.each([1001, 1012])('with %i begins anew, and says what may be lost', (code) => {
     const stage = new Stage({ carriers: ['websocket'] });

@@ -176,11 +176,6 @@ export class ClientSession implements CarrierHost, Receiver {
     if (this.#isSevered) this.incoming.handOnHeld();
   }
 
-  /** Gives it up at once; the server learns nothing of it. */
-  terminate(): void {
-    this.#finish(UNCLEAN);
-  }
-
   /** Takes the carrier away, as a network does: for tests and demonstrations. */
   loseCarrier(): void {
     const carrier = this.#current;
@@ -262,7 +257,7 @@ export class ClientSession implements CarrierHost, Receiver {
   onHeader(carrier: ClientCarrier, header: ServerHeader): void {
     this.learn(header);
     // One that has been overtaken will be fenced.
-    if (carrier.isAttached || carrier !== this.#newest) return;
+    if (carrier.isOver || carrier.isAttached || carrier !== this.#newest) return;
     carrier.isAttached = true;
     carrier.attachedAt = this.platform.clock.now();
     this.#attached(carrier);
@@ -521,8 +516,13 @@ export class ClientSession implements CarrierHost, Receiver {
   /** The server has ended the session, and all that it said is here: the application has yet to take it. */
   #sever(): void {
     this.#isSevered = true;
+    this.#stopSearching();
     this.#letGoOfAll();
     this.#setState('closing');
+  }
+
+  #stopSearching(): void {
+    for (const alarm of [this.#fallback, this.#attachTimeout, this.#retry, this.#upgrade]) alarm.clear();
   }
 
   #letGoOfAll(): void {
@@ -579,7 +579,7 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   #onOffline(): void {
-    if (this.state === 'closed' || this.#closing !== undefined) return;
+    if (this.state === 'closed' || this.state === 'closing') return;
     this.#retry.clear();
     // A carrier that is there may live: it is looked at when the network is back.
     this.#setState('offline');
@@ -603,6 +603,7 @@ export class ClientSession implements CarrierHost, Receiver {
 
   /** Connects anew, at once. */
   #renew(): void {
+    if (this.#isSevered) return;
     const current = this.#current;
     if (current !== undefined) {
       current.abandon();
@@ -631,15 +632,8 @@ export class ClientSession implements CarrierHost, Receiver {
 
   #finish(end: SessionEnd): void {
     if (this.state === 'closed') return;
-    for (const alarm of [
-      this.#fallback,
-      this.#attachTimeout,
-      this.#retry,
-      this.#upgrade,
-      this.#closeTimeout,
-    ]) {
-      alarm.clear();
-    }
+    this.#stopSearching();
+    this.#closeTimeout.clear();
     this.#stopWatching();
     const hadCarrier = this.#current !== undefined;
     this.#setState('closed');
