@@ -20,6 +20,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
-  console.error(`bothways: ${error.message}`);
-  process.exitCode = 1;
+  // A library may have left a socket open that nobody can close: it must not keep the process.
+  process.stderr.write(`bothways: ${error.message}\n`, () => process.exit(1));
 }

@@ -40,8 +40,9 @@ export async function runWorker(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    process.exitCode = 1;
     await new Promise((resolve) => process.send!({ failure: error.message }, resolve));
+    // A library may have left a socket open that nobody can close: it must not keep the process.
+    process.exit(1);
   }
   // Nothing else keeps the process now.
   cluster.worker!.disconnect();

@@ -3,8 +3,10 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Command } from 'commander';
-import { serve, type Handlers } from 'bothways';
+import { Command, Option } from 'commander';
+import { BrokerError, serve, type Handlers } from 'bothways';
+import { clusterBroker } from 'bothways/cluster';
+import { openBroker, type CarriedTopics } from '../broker.js';
 import { Failure, listenFailure, reasonOf } from '../failure.js';
 import { addressUrl, closeServer, listen, untilSignal } from '../http/listen.js';
 import { serveFiles } from '../http/static-files.js';
@@ -13,6 +15,8 @@ import { runWorker, runWorkers } from '../workers.js';
 
 interface Options {
   readonly echo?: true;
+  readonly broadcast?: true;
+  readonly broker?: string;
   readonly port: number;
   readonly host: string;
   readonly compression?: true;
@@ -25,12 +29,20 @@ interface Options {
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Serve a folder over HTTP and, with --echo, WebSocket connections that echo every message.')
+    .description(
+      'Serve a folder over HTTP and, with --echo or --broadcast, WebSocket connections: what one sends comes back to it, or goes to all others.',
+    )
     .argument('[dir]', 'the folder to serve')
     .option('--echo', 'echo every WebSocket message, at every path')
+    .option('--broadcast', 'send every WebSocket message to all other connections, at every path')
+    .addOption(
+      new Option('--broker <url>', 'broadcast to all servers that share this redis:// or nats:// server').env(
+        'BOTHWAYS_BROKER',
+      ),
+    )
     .option('--port <number>', 'the port to listen on; 0 for any free one', portNumber, 8080)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('--compression', 'compress the echoes for clients that offer it (permessage-deflate)')
+    .option('--compression', 'compress messages for clients that offer it (permessage-deflate)')
     .option('--max-message-size <bytes>', 'the longest message taken', wholeNumber(1, 2 ** 31 - 1))
     .option('--origin <pattern>', 'an origin whose pages may connect (repeatable)', collect)
     .option('--tls-cert <file>', 'the certificate in PEM form; makes it https and wss')
@@ -40,7 +52,10 @@ export function serveCommand(): Command {
       'share the connections among so many processes; auto: one per core',
       workerCount,
     )
-    .addHelpText('after', '\nExample:\n  $ bothways serve ./public --echo --port 8080')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ bothways serve ./public --echo --port 8080\n  $ bothways serve --broadcast --broker redis://127.0.0.1',
+    )
     .action(run);
 }
 
@@ -60,15 +75,15 @@ async function serveHere(
   onListening: (address: AddressInfo) => void,
 ): Promise<void> {
   const server = createHttpServer(createListener(dir), options);
-  const closeEcho = options.echo ? await serveEcho(server, options) : async () => {};
+  const closeSockets = await serveSockets(server, options);
   const address = await listen(server, options.port, options.host).catch(async (error: unknown) => {
-    await closeEcho();
+    await closeSockets();
     throw listenFailure(error, options.host, options.port);
   });
   const ended = untilSignal();
   onListening(address);
   await ended;
-  await closeEcho();
+  await closeSockets();
   await closeServer(server);
 }
 
@@ -113,21 +128,60 @@ function readPem(file: string, what: string): Buffer {
   }
 }
 
-/** A peer that sends faster than it reads is slowed down: it is not read from until it has taken its echo. */
-const echo: Handlers = {
-  message: (socket, message) => {
-    if (!socket.send(message)) socket.pause();
-  },
-  drain: (socket) => socket.resume(),
-};
+/** All that is broadcast: a topic that nothing else has which shares the broker. */
+const TOPIC = 'bothways serve/broadcast';
 
-async function serveEcho(server: HttpServer, options: Options): Promise<() => Promise<void>> {
-  const { compression, maxMessageSize, origin } = options;
-  const origins = origin?.includes('*') ? '*' : origin;
-  const endpoint = await serve({ server, compression, maxMessageSize, origins }, echo).catch(
-    (error: unknown) => {
-      throw new Failure(`Cannot serve with these options: ${reasonOf(error)}`);
+/**
+ * A peer that sends faster than it reads is slowed down: it is not read from until it has taken its echo. One that does
+ * not read what others broadcast is closed by the library in the end, so that it slows nobody else.
+ */
+function handlersOf({ echo, broadcast }: Options): Handlers {
+  return {
+    open: (socket) => {
+      if (broadcast) socket.subscribe(TOPIC);
     },
-  );
-  return () => endpoint.close({ code: 1001, reason: 'The server is shutting down', timeout: 2000 });
+    message: (socket, message) => {
+      try {
+        if (broadcast) socket.publish(TOPIC, message);
+      } catch (error) {
+        if (!(error instanceof BrokerError)) throw error;
+        // Too much waits for a broker that is away.
+        socket.close(1013, 'Try again later');
+        return;
+      }
+      if (echo && !socket.send(message)) socket.pause();
+    },
+    drain: (socket) => socket.resume(),
+    error: (error) => console.error(`bothways: ${error.message}`),
+  };
+}
+
+/** @returns what closes it. */
+async function serveSockets(server: HttpServer, options: Options): Promise<() => Promise<void>> {
+  const { echo, broadcast, compression, maxMessageSize, origin } = options;
+  if (options.broker !== undefined && !broadcast) {
+    throw new Failure('--broker has nothing to carry: add --broadcast.');
+  }
+  if (!echo && !broadcast) return async () => {};
+  const topics = await openTopics(options);
+  const origins = origin?.includes('*') ? '*' : origin;
+  const { broker } = topics ?? {};
+  const endpoint = await serve(
+    { server, compression, maxMessageSize, origins, broker },
+    handlersOf(options),
+  ).catch(async (error: unknown) => {
+    await topics?.close();
+    throw new Failure(`Cannot serve with these options: ${reasonOf(error)}`);
+  });
+  return async () => {
+    await endpoint.close({ code: 1001, reason: 'The server is shutting down', timeout: 2000 });
+    await topics?.close();
+  };
+}
+
+/** What carries what is broadcast to other servers: those that share the broker, or at least the other workers. */
+async function openTopics({ broker, broadcast }: Options): Promise<CarriedTopics | undefined> {
+  if (broker !== undefined) return openBroker(broker);
+  if (!broadcast || !cluster.isWorker) return undefined;
+  return { broker: clusterBroker(), close: async () => {} };
 }
