@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { type Connection, connect } from 'bothways';
 import ts from 'typescript';
 import { expect, onTestFinished, test } from 'vitest';
+import { isRunning } from '../peers/start.js';
 import { root } from './markdown.js';
 import { Program } from './program.js';
 
@@ -11,6 +12,10 @@ const compiled = join(root, 'artifacts/examples');
 
 /** Runs an example until the test has ended, as the JavaScript that it is compiled to. */
 function start(name: string, ...args: string[]): Program {
+  return startIn({}, name, ...args);
+}
+
+function startIn(env: Readonly<Record<string, string>>, name: string, ...args: string[]): Program {
   const source = readFileSync(join(examples, name), 'utf8');
   const options = {
     target: ts.ScriptTarget.ES2023,
@@ -20,7 +25,7 @@ function start(name: string, ...args: string[]): Program {
   const script = join(compiled, `${basename(name, '.ts')}.mjs`);
   mkdirSync(compiled, { recursive: true });
   writeFileSync(script, ts.transpileModule(source, { compilerOptions: options }).outputText);
-  return watch(new Program(name, [process.execPath, script, ...args], examples, { PORT: '0' }));
+  return watch(new Program(name, [process.execPath, script, ...args], examples, { PORT: '0', ...env }));
 }
 
 function watch(program: Program): Program {
@@ -42,6 +47,12 @@ async function open(url: string): Promise<Connection> {
 async function receive(socket: Connection): Promise<unknown> {
   for await (const message of socket) return message;
   throw new Error('The connection was closed');
+}
+
+/** Waits for these messages, whatever comes beside them. */
+async function hear(socket: Connection, ...messages: string[]): Promise<void> {
+  const missing = new Set<unknown>(messages);
+  while (missing.size > 0) missing.delete(await receive(socket));
 }
 
 test('every example is run by a test', () => {
@@ -110,6 +121,65 @@ test('those in two processes hear each other', async () => {
   const hello = setInterval(() => ada.send('Hello'), 20);
   onTestFinished(() => clearInterval(hello));
   expect(await receive(bob)).toBe('Hello');
+});
+
+test.each([
+  ['SIGTERM', 'it'],
+  ['SIGINT', 'all'],
+] as const)(
+  'three servers behind a proxy are one chat, until %s ends them all',
+  { timeout: 40_000 },
+  async (signal, toWhom) => {
+    const program = start('three-nodes.ts');
+    const url = await urlOf(program);
+    await expect(open(url)).rejects.toMatchObject({ status: 400 });
+    const guests = [await open(`${url}Ada`), await open(`${url}Bob`), await open(`${url}Cid`)];
+    const welcomes = new Set(await Promise.all(guests.map(receive)));
+    expect(welcomes).toEqual(new Set(['Welcome to one', 'Welcome to two', 'Welcome to three']));
+    const [ada, bob, cid] = guests as [Connection, Connection, Connection];
+    await hear(ada, 'Bob is here', 'Cid is here');
+    await hear(cid, 'Cid is here');
+    const again = setInterval(() => bob.send('Hello'), 20);
+    onTestFinished(() => clearInterval(again));
+    await Promise.all([hear(ada, 'Bob: Hello'), hear(cid, 'Bob: Hello')]);
+    clearInterval(again);
+    cid.close();
+    await Promise.all([hear(ada, 'Cid has left'), hear(bob, 'Cid has left')]);
+
+    const pids = program.lines.flatMap((line) => {
+      const [, list = ''] = /process(?:es)? ([\d and]+)$/.exec(line) ?? [];
+      return list.match(/\d+/g)?.map(Number) ?? [];
+    });
+    expect(pids).toHaveLength(5);
+    expect(pids.filter(isRunning)).toEqual(pids);
+    program.signal(signal, toWhom);
+    await program.ended();
+    expect([program.exitStatus, program.errorLines]).toEqual([0, []]);
+    expect(pids.filter(isRunning)).toEqual([]);
+  },
+);
+
+test('three servers end when Redis does, or another program has their port', async () => {
+  const program = start('three-nodes.ts');
+  const [, redis] = await program.line(/^Beside them: processes (\d+)/);
+  const { port } = new URL(await urlOf(program));
+  const second = startIn({ PORT: port }, 'three-nodes.ts');
+  await second.ended();
+  expect([second.exitStatus, second.errorLines.length]).toEqual([1, 1]);
+  expect(second.errorLines[0]).toContain('EADDRINUSE');
+  process.kill(Number(redis), 'SIGKILL');
+  await program.ended();
+  expect(program.exitStatus).toBe(1);
+  expect(program.errorLines[0]).toBe('redis-server has ended, so all do');
+});
+
+test('three servers need programs, and say which', async () => {
+  const program = startIn({ PATH: '/none' }, 'three-nodes.ts');
+  await program.ended();
+  expect(program.exitStatus).toBe(1);
+  expect(program.errorLines).toEqual([
+    'redis-server is not installed. On Debian: apt-get install redis-server',
+  ]);
 });
 
 test.each([[], ['long-polling'], ['streaming']])(

@@ -102,6 +102,12 @@ export class Program implements AsyncDisposable {
     await this.until('ended', () => this.hasEnded);
   }
 
+  /** Sends it a signal: to it alone, or as Ctrl+C does, to all that it has started, too. */
+  signal(name: NodeJS.Signals, toWhom: 'it' | 'all'): void {
+    const { pid } = this.#child;
+    if (pid !== undefined) process.kill(toWhom === 'it' ? pid : -pid, name);
+  }
+
   /** Ends it, and waits until it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.hasEnded) return;
