@@ -14,4 +14,6 @@ export const PEERS = {
   'bothways-nats': { title: 'bothways, NATS', broker: 'nats', dialect: 'none' },
   'socketio-redis': { title: 'Socket.IO, Redis', broker: 'redis', dialect: 'socketio' },
   'socketio-streams': { title: 'Socket.IO, Redis Streams', broker: 'redis', dialect: 'socketio' },
+  /** No server that anyone would use, but what all others do at least. */
+  bare: { title: 'bare sockets, `redis`', broker: 'redis', dialect: 'none' },
 };

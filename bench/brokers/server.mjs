@@ -79,6 +79,10 @@ const starts = {
     await client.connect();
     return socketio(createAdapter(client, { onlyPlaintext: true }));
   },
+  async bare() {
+    const { startBare } = await import('./bare.mjs');
+    return startBare(url);
+  },
 };
 
 function fail(error) {
