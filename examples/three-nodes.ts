@@ -7,7 +7,8 @@
 //
 //     node packages/cli/dist/main.js connect ws://127.0.0.1:8080/Ada
 //
-// and kill a node by its process id: its clients are cut, and reconnect to another one; who does not has left.
+// and kill a node by its process id: its clients are cut, and get another one when they connect again. Who has not by
+// then has left 12 seconds later: 10 until the others are sure that the node is dead, and 2 of grace.
 //
 // HAProxy has no stickiness, so the clients are plain WebSockets: a session lives in one server, and the others would
 // not know it.
