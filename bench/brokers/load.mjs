@@ -111,7 +111,10 @@ class Audience {
   #fail() {
     const wrong = this.#clients.filter(({ received }) => received !== this.#published);
     const error = wrong.find((client) => client.error !== undefined)?.error;
-    console.error(`${this.#name}: ${wrong.length} of ${this.size} subscribers lack messages`, error ?? '');
+    console.error(
+      `${this.#name}: ${wrong.length} of ${this.size} subscribers have not got what was published`,
+      error ?? '',
+    );
     process.exit(1);
   }
 }
