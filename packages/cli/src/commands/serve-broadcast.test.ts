@@ -199,3 +199,28 @@ it.each([
   expect(stderr.trimEnd()).not.toContain('\n');
   expect([status, stdout]).toEqual([1, '']);
 });
+
+/** A module of this text, as an address. */
+function script(text: string): string {
+  return `data:text/javascript,${encodeURIComponent(text)}`;
+}
+
+it('The clients of brokers are loaded only when there is one', async () => {
+  const hooks = script(
+    `export const resolve = (name, context, next) => {
+      if (/^(redis|@nats-io\\/.*)$/.test(name)) throw new Error('It loads ' + name);
+      return next(name, context);
+    };`,
+  );
+  const register = script(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`);
+  const env = { NODE_OPTIONS: `--import=${register}` };
+  await using command = new TestCommand([...broadcast, '--echo'], env);
+  await command.address();
+  for (const [url, name] of [
+    ['redis://127.0.0.1:1', 'redis'],
+    ['nats://127.0.0.1:1', '@nats-io/transport-node'],
+  ] as const) {
+    const { stderr } = await runCommand([...broadcast, '--broker', url], '', env);
+    expect(stderr).toContain(`It loads ${name}`);
+  }
+});
