@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Arrivals, turns, until } from './test-arrivals.js';
 import { join, start, startWatched, wsJoin, type Socket } from './test-server.js';
 import { Wire, clientFrame, closePayload } from './test-wire.js';
@@ -99,6 +99,20 @@ describe('publish', () => {
     for (let index = 0; index < 1_000; index++) server.publish('a', `${index}`);
     for (let index = 0; index < 1_000; index++) expect(await wire.text()).toBe(`${index}`);
     expect(wire.reads.length - before).toBeLessThanOrEqual(3);
+  });
+
+  it('of many messages to many takes its memory again and again', async () => {
+    const { server } = await startWatched({}, { open: (socket) => socket.subscribe('a') });
+    const clients = await Promise.all(Array.from({ length: 100 }, () => wsJoin(server)));
+    const round = async (): Promise<void> => {
+      for (let count = 0; count < 50; count++) server.publish('a', 'x'.repeat(64));
+      await Promise.all(clients.map(({ messages }) => messages.take(50)));
+    };
+    for (let count = 0; count < 3; count++) await round();
+    const allocations = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    onTestFinished(() => allocations.mockRestore());
+    for (let count = 0; count < 3; count++) await round();
+    expect(allocations.mock.calls.filter(([size]) => size >= 2_048)).toEqual([]);
   });
 
   it('sends nothing behind a Close frame', async () => {

@@ -13,15 +13,33 @@ export const COPY_LIMIT = 16 * 1024;
 /** The longest text whose UTF-8 surely fits into `COPY_LIMIT`, UTF-16 units. */
 export const TEXT_COPY_LIMIT = Math.floor(COPY_LIMIT / 3);
 
-/** What a connection gets that sends outside of its own read, as one of thousands in a broadcast may. */
-const SMALL_BLOCK = 2 * 1024;
-const LARGE_BLOCK = 64 * 1024;
+/** Blocks of one size, and those of them that wait to be used again. */
+class Stock {
+  readonly size: number;
+  readonly #most: number;
+  readonly #free: Buffer[] = [];
 
-/** Blocks that wait to be used again, at most: 8 MiB of small ones, for a broadcast, and 4 MiB of large ones. */
-const MAX_FREE_SMALL = 4096;
-const MAX_FREE_LARGE = 64;
-const freeSmall: Buffer[] = [];
-const freeLarge: Buffer[] = [];
+  /** @param most how many may wait. */
+  constructor(size: number, most: number) {
+    this.size = size;
+    this.#most = most;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.size);
+  }
+
+  giveBack(block: Buffer): void {
+    if (this.#free.length < this.#most) this.#free.push(block);
+  }
+}
+
+/** What a connection gets that sends outside of its own read, as one of thousands in a broadcast may: 8 MiB may wait. */
+const SMALL = new Stock(2 * 1024, 4_096);
+/** What it gets when that is full, as in a broadcast of many messages: 16 MiB may wait. */
+const MIDDLE = new Stock(8 * 1024, 2_048);
+/** What one gets that handles what it has read, or when the others are full: 4 MiB may wait. */
+const LARGE = new Stock(64 * 1024, 64);
 
 /**
  * Frames on their way out of one connection. All that is sent while one chunk is being handled, or within one
@@ -172,12 +190,12 @@ export class WriteBatch {
     const block = this.#block;
     if (block === undefined) return this.#begin(size);
     if (this.#length + size <= block.length) return block;
-    if (block.length === SMALL_BLOCK) {
-      const large = takeLarge();
-      large.set(block.subarray(0, this.#length));
+    if (block.length < LARGE.size) {
+      const larger = stockFor(this.#length + size).take();
+      larger.set(block.subarray(0, this.#length));
       giveBack(block);
-      this.#block = large;
-      return large;
+      this.#block = larger;
+      return larger;
     }
     this.flush();
     return this.#begin(size);
@@ -185,7 +203,7 @@ export class WriteBatch {
 
   #begin(size: number): Buffer {
     if (!this.#isHeld) flushLater(this);
-    this.#block = this.#isHeld || size > SMALL_BLOCK ? takeLarge() : takeSmall();
+    this.#block = (this.#isHeld ? LARGE : stockFor(size)).take();
     return this.#block;
   }
 }
@@ -212,18 +230,13 @@ function flushWaiting(): void {
   for (const batch of batches) batch.flush();
 }
 
-function takeSmall(): Buffer {
-  return freeSmall.pop() ?? Buffer.allocUnsafeSlow(SMALL_BLOCK);
-}
-
-function takeLarge(): Buffer {
-  return freeLarge.pop() ?? Buffer.allocUnsafeSlow(LARGE_BLOCK);
+function stockFor(size: number): Stock {
+  if (size <= SMALL.size) return SMALL;
+  return size <= MIDDLE.size ? MIDDLE : LARGE;
 }
 
 function giveBack(block: Buffer): void {
-  if (block.length === SMALL_BLOCK) {
-    if (freeSmall.length < MAX_FREE_SMALL) freeSmall.push(block);
-  } else if (freeLarge.length < MAX_FREE_LARGE) {
-    freeLarge.push(block);
-  }
+  if (block.length === SMALL.size) SMALL.giveBack(block);
+  else if (block.length === MIDDLE.size) MIDDLE.giveBack(block);
+  else LARGE.giveBack(block);
 }
