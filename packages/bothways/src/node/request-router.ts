@@ -1,3 +1,4 @@
+import type { Http2Server } from 'node:http2';
 import type { AnyHttpServer } from './options.js';
 import type { AnyRequest, AnyResponse } from './session-http.js';
 
@@ -18,6 +19,8 @@ export function addRequestTaker(server: AnyHttpServer, taker: RequestTaker): voi
   }
   const ours = [taker];
   takersOf.set(server, ours);
+  // A server of HTTP/2 makes requests of its streams only where somebody listens for them.
+  if ('updateSettings' in server) server.on('request', answerForNobody);
   const emit = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
   server.emit = (event: string, ...values: unknown[]): boolean => {
     if (event === 'request' && ours.some((each) => each(values[0] as AnyRequest, values[1] as AnyResponse))) {
@@ -25,6 +28,13 @@ export function addRequestTaker(server: AnyHttpServer, taker: RequestTaker): voi
     }
     return emit(event, ...values);
   };
+}
+
+/** Answers what is for nobody, as an HTTP server without a listener would not. */
+function answerForNobody(this: Http2Server, _request: AnyRequest, response: AnyResponse): void {
+  // The router of WebSockets listens for streams, and Node does for those who take requests.
+  const hasOthers = this.listenerCount('request') > 1 || this.listenerCount('stream') > 2;
+  if (!hasOthers) response.writeHead(404).end();
 }
 
 export function removeRequestTaker(server: AnyHttpServer, taker: RequestTaker): void {

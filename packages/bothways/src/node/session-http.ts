@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { createOriginCheck, type OriginCheck, type Origins } from '../protocol/origin.js';
 import { BODY_SLACK, ERRORS, MEDIA_TYPE, OPENING_BODY } from '../session/records.js';
@@ -158,16 +158,17 @@ class Answer implements HttpExchange {
   /** Whoever waited for it may have left before it is known who wants to know. */
   set onGone(onGone: (() => void) | undefined) {
     this.#onGone = onGone;
-    if (this.#response.closed && onGone !== undefined) process.nextTick(() => this.#onGone?.());
+    if (isClosed(this.#response) && onGone !== undefined) process.nextTick(() => this.#onGone?.());
   }
 
   get hasGoneOut(): boolean {
-    const { writableFinished, destroyed } = this.#response;
-    return writableFinished || destroyed;
+    return this.#response.writableFinished || isClosed(this.#response);
   }
 
   abandon(): void {
-    if (!this.hasGoneOut) this.#response.destroy();
+    if (this.hasGoneOut) return;
+    if ('stream' in this.#response) this.#response.stream.close(constants.NGHTTP2_CANCEL);
+    else this.#response.destroy();
   }
 
   answer(status: number, body: string, retryAfter?: number): void {
@@ -230,6 +231,11 @@ class Answer implements HttpExchange {
       ...fields,
     });
   }
+}
+
+/** The response of HTTP/2 has no such property of its own. */
+function isClosed(response: AnyResponse): boolean {
+  return 'stream' in response ? response.stream.closed : response.closed || response.destroyed;
 }
 
 /** A client that leaves is no news. */

@@ -1,5 +1,10 @@
 import { createServer, request as httpRequest } from 'node:http';
-import { connect as connectTo } from 'node:net';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type ClientHttp2Stream,
+} from 'node:http2';
+import { connect as connectTo, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import express from 'express';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -364,6 +369,75 @@ describe('A request that is too large', () => {
   });
 });
 
+/** A server of sessions beside one of HTTP/2, without TLS, and a client of it. */
+async function startHttp2(options: ServeOptions = {}) {
+  const http = createHttp2Server();
+  const beside = { port: undefined, host: undefined, server: http, sessions: true };
+  const watched = await startWatched({ ...beside, ...options }, echo);
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void http.close());
+  const client = connectHttp2(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  onTestFinished(() => client.destroy());
+  const post = (body: string, token?: string): ClientHttp2Stream => {
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const stream = client.request({ ':method': 'POST', 'content-type': MEDIA_TYPE, ...authorization });
+    stream.end(body);
+    return stream;
+  };
+  const answer = async (body: string, token?: string): Promise<string> => {
+    let text = '';
+    for await (const piece of post(body, token).setEncoding('utf8')) text += piece as string;
+    return text;
+  };
+  return { ...watched, http, client, post, answer };
+}
+
+describe('A session over HTTP/2', () => {
+  it('is streamed, and lost when its client cancels the stream', async () => {
+    const { opened, post, answer } = await startHttp2({ sessions: { resumeTimeout: 50 } });
+    const stream = post(lines(opening({ stream: 'lines' })));
+    const arrived = new Arrivals<string>();
+    stream.setEncoding('utf8').on('data', arrived.push);
+    const { token } = JSON.parse(await arrived.next()) as { token: string };
+    const socket = await opened.next();
+    expect(await answer(lines(header(), 'hello'), token)).toBe(lines({ gen: 1, ack: 1, seq: 1 }));
+    expect(await arrived.next()).toBe(lines('hello'));
+    expect(socket.carrier).toBe('streaming');
+    stream.close();
+    expect(await socket.closed).toMatchObject({ code: 1006, initiator: 'network' });
+  });
+
+  it('is lost when its client leaves while it is decided about', async () => {
+    const decision = deferred<undefined>();
+    const { server, opened, post } = await startHttp2({
+      sessions: { resumeTimeout: 50 },
+      accept: () => decision.promise,
+    });
+    const stream = post(lines(opening({ stream: 'lines' })));
+    await until(() => server.metrics().pendingHandshakes === 1);
+    stream.close();
+    await once(stream, 'close');
+    // The server hears of it before it hears of this.
+    const [headers] = (await once(post('', 'of nobody'), 'response')) as [Record<string, unknown>];
+    expect(headers[':status']).toBe(404);
+    decision.resolve(undefined);
+    expect(await (await opened.next()).closed).toMatchObject({ code: 1006, initiator: 'network' });
+  });
+
+  it('leaves what is of no session to others, and answers 404 if there are none', async () => {
+    const { http, client } = await startHttp2();
+    const statusOf = async (): Promise<unknown> => {
+      const stream = client.request({ ':path': '/page' });
+      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+      stream.resume();
+      return headers[':status'];
+    };
+    expect(await statusOf()).toBe(404);
+    http.on('request', (_request, response) => void response.writeHead(203).end());
+    expect(await statusOf()).toBe(203);
+  });
+});
+
 describe('A client that wants the server to keep much', () => {
   it('is sent no more than a window of the server has room for, whatever its own is', async () => {
     const { server, opened } = await startWatched({
@@ -436,6 +510,21 @@ describe('A client that wants the server to keep much', () => {
     await once(socket, 'close');
     expect(bytes).toBeLessThan(30_000_000);
     await expectInnocentIsWell();
+  });
+
+  it('gets it once over HTTP/2 too, however many requests it sends before it reads', async () => {
+    const { server, opened, post, answer } = await startHttp2();
+    const { token } = JSON.parse(await answer(lines(opening()))) as { token: string };
+    for (let seq = 1; seq <= 4; seq++) await answer(lines(header({ seq }), 'x'.repeat(250_000)), token);
+    const streams = Array.from({ length: 20 }, () => post(lines(header({ seq: 5 })), token));
+    await Promise.all(streams.map((stream) => once(stream, 'response')));
+    let bytes = 0;
+    for (const stream of streams) for await (const piece of stream) bytes += (piece as Buffer).length;
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(bytes).toBeLessThan(3_000_000);
+    const next = await answer(lines(header({ gen: 2, seq: 5, window: 65_536 }), 'still here'), token);
+    expect(next).toContain('"gen":2');
+    expect([opened.items.length, server.connections.size]).toEqual([1, 1]);
   });
 
   it('may send no more lines in a request than the window has room for', async () => {
