@@ -45,6 +45,7 @@ export class TestNode {
       throw new Error(`The node ended with status ${String(code)} before it was ready`);
     });
     const [ready] = (await Promise.race([once(child, 'message'), early])) as [Told & { kind: 'ready' }];
+    // From here on it may end: the test does that, or sees it.
     early.catch(() => {});
     return new TestNode(child, ready.url);
   }

@@ -4,6 +4,7 @@ import type { Broker, BrokerNode } from '../pubsub/broker.js';
 import { isPermissionError, type NatsConnection, type NatsStatus } from './nats-connection.js';
 import { NatsPublisher } from './nats-publisher.js';
 import { NatsSubscriber } from './nats-subscriber.js';
+import { within } from './within.js';
 
 export type {
   NatsConnection,
@@ -81,7 +82,7 @@ class NatsBroker implements Broker {
     void this.#connection.closed().then((error) => this.#end(error));
     const opened = new Promise<boolean>((resolve) => (this.#onOpened = resolve));
     this.#subscriber.connect();
-    if (!this.#isUsable() || (await within(opened, this.#openTimeout)) !== true) {
+    if (!this.#isUsable() || (await within(this.#openTimeout, opened)) !== true) {
       await this.close();
       throw new BrokerError(
         'ERR_BROKER_AWAY',
@@ -114,7 +115,7 @@ class NatsBroker implements Broker {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#subscriber.close();
-    await within(this.#publisher.empty(), this.#closeTimeout);
+    await within(this.#closeTimeout, this.#publisher.empty());
     const waiting = this.#publisher.drop();
     if (waiting > 0) {
       this.#fail(
@@ -185,19 +186,6 @@ class NatsBroker implements Broker {
 
   #fail(error: BrokerError): void {
     this.#node?.failed(error);
-  }
-}
-
-/** @returns `undefined` when it takes longer. */
-async function within<Value>(promise: Promise<Value>, timeout: number): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeout);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -15,6 +15,7 @@ import { Outbox } from './outbox.js';
 import { checkRedisClient, type RedisClient } from './redis-client.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RedisSubscriber } from './redis-subscriber.js';
+import { within } from './within.js';
 
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './redis-client.js';
 
@@ -61,7 +62,7 @@ class RedisBroker implements Broker {
   async open(node: BrokerNode): Promise<void> {
     const links = [this.#publisher.link, this.#subscriber.link];
     const opened = Promise.all(links.map((link) => link.open()));
-    if (!(await isDoneWithin(this.#openTimeout, opened))) {
+    if ((await within(this.#openTimeout, opened)) === undefined) {
       const cause = links[0]!.error ?? links[1]!.error;
       this.#publisher.close();
       this.#subscriber.close();
@@ -93,9 +94,9 @@ class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.#subscriber.close();
-    const isSent = await isDoneWithin(this.#closeTimeout, this.#outbox.empty());
+    await within(this.#closeTimeout, this.#outbox.empty());
     this.#publisher.close();
-    if (!isSent) {
+    if (this.#outbox.waiting > 0) {
       this.#node?.failed(
         new BrokerError(
           'ERR_BROKER_AWAY',
@@ -111,14 +112,6 @@ class RedisBroker implements Broker {
     if (envelope === undefined || envelope.node === this.#outbox.node) return;
     if (this.#origins.isNew(envelope.node, envelope.number)) this.#node?.receive(topic, envelope.data);
   }
-}
-
-async function isDoneWithin(milliseconds: number, done: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds)));
-  const isDone = await Promise.race([done.then(() => true), late]);
-  clearTimeout(timer!);
-  return isDone;
 }
 
 /**

@@ -242,7 +242,7 @@ export class NodeConnection<State = unknown>
   }
 
   async recover(topic: string, since: Position | number): Promise<Recovery> {
-    return await Promise.resolve(this.#owner.topics.recover(this, topic, since));
+    return this.#owner.topics.recover(this, topic, since);
   }
 
   unsubscribe(filter: string): void {

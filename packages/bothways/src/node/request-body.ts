@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { AnyRequest } from './session-http.js';
+import type { AnyRequest } from './request-router.js';
 import { Timed, clearDeadline, setDeadline } from './timer-wheel.js';
 
 /** Why there is no text. */

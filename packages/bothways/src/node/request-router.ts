@@ -1,6 +1,11 @@
-import type { Http2Server } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2Server, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { AnyHttpServer } from './options.js';
-import type { AnyRequest, AnyResponse } from './session-http.js';
+
+/** A request as both versions of HTTP have it. */
+export type AnyRequest = IncomingMessage | Http2ServerRequest;
+/** Its response. */
+export type AnyResponse = ServerResponse | Http2ServerResponse;
 
 /** Takes the requests that are for it. @returns whether it was one. */
 export type RequestTaker = (request: AnyRequest, response: AnyResponse) => boolean;

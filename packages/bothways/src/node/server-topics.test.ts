@@ -179,6 +179,18 @@ describe('Rights', () => {
     server.publish('news', 'from the server');
   });
 
+  it('hold when the connection is gone: a handler may still be at work in its name', async () => {
+    const { server, opened } = await startWatched({ accept });
+    const client = await wsJoin(server);
+    const socket = await opened.next();
+    client.socket.terminate();
+    await socket.closed;
+    expect(() => socket.publish('news', 'x')).toThrow(
+      expect.objectContaining({ code: 'ERR_FORBIDDEN_TOPIC' }),
+    );
+    socket.publish('rooms/7', 'allowed');
+  });
+
   it('that are left out grant nothing, and no rights at all grant everything', async () => {
     const accepts = [() => admit('none', {}), () => 'all'];
     const { server, opened } = await startWatched({ accept: () => accepts.shift()!() });

@@ -32,10 +32,10 @@ import {
   type ServeOptions,
 } from './options.js';
 import { SUBPROTOCOL } from '../session/records.js';
-import { addRequestTaker, removeRequestTaker } from './request-router.js';
+import { addRequestTaker, removeRequestTaker, type AnyRequest, type AnyResponse } from './request-router.js';
 import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
 import { SessionConnection } from './session-connection.js';
-import { SessionHttp, type AnyRequest, type AnyResponse } from './session-http.js';
+import { SessionHttp } from './session-http.js';
 import { SessionHub, type HubHost, type OpenSession } from './session-hub.js';
 import { checkSessions } from './session-options.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';

@@ -159,7 +159,7 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   }
 
   async recover(topic: string, since: Position | number): Promise<Recovery> {
-    return await Promise.resolve(this.#owner.topics.recover(this, topic, since));
+    return this.#owner.topics.recover(this, topic, since);
   }
 
   unsubscribe(filter: string): void {

@@ -1,5 +1,5 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { constants } from 'node:http2';
 import { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { createOriginCheck, type OriginCheck, type Origins } from '../protocol/origin.js';
 import { BODY_SLACK, ERRORS, MEDIA_TYPE, OPENING_BODY } from '../session/records.js';
@@ -7,10 +7,8 @@ import type { HttpExchange, TextStream } from '../session/server-carriers.js';
 import { TOO_LARGE } from '../session/server.js';
 import { UNKNOWN, errorLine } from '../session/server-session.js';
 import { RequestBody } from './request-body.js';
+import type { AnyRequest, AnyResponse } from './request-router.js';
 import type { SessionHub, Visitor } from './session-hub.js';
-
-export type AnyRequest = IncomingMessage | Http2ServerRequest;
-export type AnyResponse = ServerResponse | Http2ServerResponse;
 
 /** How long a browser may remember what a preflight said, seconds: the most that any browser does. */
 const PREFLIGHT_AGE = '7200';

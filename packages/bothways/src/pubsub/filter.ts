@@ -64,6 +64,6 @@ export function covers(filter: string, other: string): boolean {
 }
 
 /** Topics that begin with $ are for those alone that ask for them by name (MQTT 5.0, 4.7.2). */
-export function isHidden(filter: string, topic: string): boolean {
+function isHidden(filter: string, topic: string): boolean {
   return topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'));
 }

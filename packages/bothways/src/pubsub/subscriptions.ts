@@ -26,7 +26,7 @@ export const NO_RIGHT = 'You may not do that with this topic';
 export class Subscriptions {
   readonly filters = new Set<string>();
   /** The topics in which it is shown as a member, and as which. */
-  readonly members = new Map<string, string>();
+  members: Map<string, string> | undefined;
   /** `undefined` grants everything. */
   readonly rights: TopicRights | undefined;
 

@@ -154,17 +154,17 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     if (!isThere) return;
     const subscriptions = this.#subscriptionsOf(subscriber);
     subscriptions.demand('subscribe', topic);
-    const before = subscriptions.members.get(topic);
+    const before = subscriptions.members?.get(topic);
     this.#attendance.enter(topic, { id, info: JSON.parse(text) as unknown });
-    subscriptions.members.set(topic, id);
+    (subscriptions.members ??= new Map()).set(topic, id);
     // What it was shown as until now, or another of its own connections to the same.
     if (before !== undefined) this.#attendance.leave(topic, before, false);
   }
 
   leave(subscriber: Some, topic: string): void {
-    const id = subscriber.subscriptions?.members.get(topic);
+    const id = subscriber.subscriptions?.members?.get(topic);
     if (id === undefined) return;
-    subscriber.subscriptions!.members.delete(topic);
+    subscriber.subscriptions!.members!.delete(topic);
     this.#attendance.leave(topic, id, false);
   }
 
@@ -177,8 +177,10 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const { subscriptions } = subscriber;
     if (subscriptions === undefined) return;
     for (const filter of subscriptions.filters) this.#unsubscribe(subscriber, filter);
-    for (const [topic, id] of subscriptions.members) this.#attendance.leave(topic, id, true);
-    subscriber.subscriptions = undefined;
+    for (const [topic, id] of subscriptions.members ?? []) this.#attendance.leave(topic, id, true);
+    // Its rights stay: a handler may still be at work in its name.
+    subscriptions.filters.clear();
+    subscriptions.members = undefined;
     this.#subscribers.delete(subscriber);
   }
 
