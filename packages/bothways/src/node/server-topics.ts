@@ -1,5 +1,6 @@
 import type { Connection, Data, Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
+import type { BrokerClaims } from '../pubsub/broker.js';
 import type { Since } from '../pubsub/history.js';
 import type { NodeInfo } from '../pubsub/nodes.js';
 import type { Member } from '../pubsub/presence.js';
@@ -10,6 +11,7 @@ import { nodeClock } from './node-clock.js';
 import type { ServeOptions } from './options.js';
 import { PublishedMessage } from './published-message.js';
 import type { ConnectionTopics, ServedConnection } from './served-connection.js';
+import { SessionPeers } from './session-peers.js';
 import { randomId } from './session-platform.js';
 import { toBytes } from './to-bytes.js';
 
@@ -29,6 +31,7 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
   readonly #handlers: Handlers<State>;
   readonly #connections: ReadonlySet<unknown>;
   readonly #isCompressing: boolean;
+  readonly #claims: BrokerClaims | undefined;
 
   constructor(
     options: Pick<ServeOptions<State>, 'broker' | 'presenceGrace' | 'history'>,
@@ -40,7 +43,14 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     this.#connections = connections;
     this.#isCompressing = isCompressing;
     const { broker, presenceGrace: grace = 10_000, history } = options;
+    this.#claims = broker?.claims;
     this.#hub = new TopicHub({ broker, grace, history, platform: PLATFORM }, this);
+  }
+
+  /** The servers that share the broker, as sessions know them. */
+  get peers(): SessionPeers | undefined {
+    const { peers } = this.#hub;
+    return peers === undefined ? undefined : new SessionPeers(peers, this.#claims);
   }
 
   get nodes(): NodeInfo[] {

@@ -191,7 +191,10 @@ class NodeServer<State>
     }
     const { sessions = false } = options;
     if (sessions !== false) {
-      this.#hub = new SessionHub(sessions === true ? {} : sessions, handshakeTimeout, this);
+      const sessionOptions = sessions === true ? {} : sessions;
+      // Without a secret of theirs, no server knows the tokens of another.
+      const peers = sessionOptions.secret === undefined ? undefined : this.topics.peers;
+      this.#hub = new SessionHub(sessionOptions, handshakeTimeout, this, peers);
       this.#requests = new SessionHttp(this.#hub, options.origins, handshakeTimeout, (thrown) =>
         this.failed(toError(thrown)),
       );

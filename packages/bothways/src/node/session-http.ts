@@ -58,7 +58,7 @@ export class SessionHttp {
       if (visitor === undefined)
         answer.error('unavailable', 'The server failed to tell whose request this is.', 500);
       else if (ticket === undefined) this.#post(request, visitor, answer);
-      else if (!this.#hub.sessions.events(visitor, ticket, answer)) answer.nothing();
+      else this.#hub.sessions.events(visitor, ticket, answer);
     }
     return true;
   }
@@ -71,20 +71,20 @@ export class SessionHttp {
     }
     const { authorization } = request.headers;
     const token = authorization === undefined ? undefined : (BEARER.exec(authorization)?.[1] ?? '');
-    const session = token === undefined ? undefined : sessions.find(visitor, token);
-    if (token !== undefined && session === undefined) {
+    const place = token === undefined ? undefined : sessions.find(visitor, token);
+    if (token !== undefined && place === undefined) {
       answer.error('unknown-session', UNKNOWN);
       return;
     }
     // Whoever has shown no token may not make the server keep much.
     const limit =
-      session === undefined
+      place === undefined
         ? OPENING_BODY
         : Math.max(OPENING_BODY, 2 * sessions.settings.maxMessage + BODY_SLACK);
     const body = new RequestBody(request, limit, this.#bodyTimeout, (text, error) => {
       if (error !== undefined)
         answer.error(error, error === 'too-large' ? TOO_LARGE : 'The body is not UTF-8.');
-      else sessions.request(visitor, session, text, answer);
+      else sessions.request(visitor, place, text, answer);
     });
     body.read();
   }
@@ -143,14 +143,11 @@ class Answer implements HttpExchange {
   readonly #response: AnyResponse;
   readonly #fields: OutgoingHttpHeaders;
   #onGone: (() => void) | undefined;
-  #isStream = false;
 
   constructor(response: AnyResponse, fields: OutgoingHttpHeaders) {
     this.#response = response;
     this.#fields = fields;
-    response.on('close', () => {
-      if (this.#isStream || !response.writableEnded) this.#onGone?.();
-    });
+    response.on('close', () => this.#onGone?.());
   }
 
   /** Whoever waited for it may have left before it is known who wants to know. */
@@ -202,7 +199,6 @@ class Answer implements HttpExchange {
 
   stream(onDrain: () => void, type: 'lines' | 'events'): TextStream {
     const response = this.#response as ServerResponse;
-    this.#isStream = true;
     this.#begin(200, {
       'Content-Type': type === 'lines' ? MEDIA_TYPE : 'text/event-stream',
       // nginx: pass on what comes as it comes.

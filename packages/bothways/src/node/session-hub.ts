@@ -2,8 +2,9 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { CloseCode } from '../protocol/close.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
+import type { Peers } from '../session/peers.js';
 import { SessionServer, type Asker, type SessionOpening, type SessionPlatform } from '../session/server.js';
-import { SessionSocket } from '../session/server-socket.js';
+import type { SessionSocket } from '../session/server-socket.js';
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import type { OpenTransport, OpeningHandshake } from './acceptor.js';
 import { NodeConnection } from './connection.js';
@@ -45,7 +46,7 @@ const FIRST_MESSAGE = 16_384;
 
 /** The sessions of a server, and the WebSockets that carry them. */
 export class SessionHub {
-  readonly sessions: SessionServer<Visitor>;
+  readonly sessions: SessionServer;
   readonly #host: HubHost;
   readonly #options: ServerSessionOptions;
   readonly #handshakeTimeout: number;
@@ -53,14 +54,18 @@ export class SessionHub {
   readonly #maxMessageSize: number;
   #strangers = 0;
 
-  constructor(options: ServerSessionOptions, handshakeTimeout: number, host: HubHost) {
+  /** @param peers the servers that share the sessions, if there are any. */
+  constructor(
+    options: ServerSessionOptions,
+    handshakeTimeout: number,
+    host: HubHost,
+    peers: Peers | undefined,
+  ) {
     this.#options = options;
     this.#handshakeTimeout = handshakeTimeout;
     this.#host = host;
     const settings = sessionSettingsOf(options, host.limits);
-    this.sessions = new SessionServer(settings, new NodePlatform(), {
-      decide: (visitor, protocols, opening) => this.#decide(visitor, protocols, opening),
-    });
+    this.sessions = new SessionServer(settings, new NodePlatform(options.secret), peers);
     // A text has one character before it (PROTOCOL.md section 3).
     this.#maxMessageSize = host.limits.maxMessageSize + 1;
     this.#carriers = new CarrierOwner(host.limits);
@@ -79,7 +84,11 @@ export class SessionHub {
   /** @throws what the option `user` throws. */
   visitor(request: HandshakeRequest): Visitor {
     const user = this.#options.user?.(request) ?? '';
-    return { request, binding: `${request.origin ?? ''}\n${user}` };
+    return {
+      request,
+      binding: `${request.origin ?? ''}\n${user}`,
+      decide: (protocols, opening) => this.#decide(request, protocols, opening),
+    };
   }
 
   /** A WebSocket that was opened for a session. */
@@ -98,25 +107,25 @@ export class SessionHub {
     const stranger = new Stranger(connection, () => this.#strangers--);
     this.#strangers++;
     if (this.#handshakeTimeout > 0) setDeadline(stranger, this.#handshakeTimeout);
-    connection.state = { socket: new SessionSocket(this.sessions, visitor, link), stranger };
+    connection.state = { socket: this.sessions.socket(visitor, link), stranger };
     this.#carriers.add(connection);
     connection.start(transport.greeting, transport.head, undefined);
   }
 
-  #decide(visitor: Visitor, protocols: readonly string[], opening: SessionOpening): void {
+  #decide(request: HandshakeRequest, protocols: readonly string[], opening: SessionOpening): void {
     const { maxSessions = 100_000 } = this.#options;
     // This one is undecided as well.
     if (this.sessions.size + this.sessions.undecided > maxSessions) {
       opening.refuse(503, 'The server has as many sessions as it may: try again later.', 30);
       return;
     }
-    this.#host.decide(visitor.request.offering(protocols), new OpeningOfSession(opening));
+    this.#host.decide(request.offering(protocols), new OpeningOfSession(opening));
   }
 }
 
 /** What a WebSocket carries, and whether that is known. */
 interface Carried {
-  readonly socket: SessionSocket<Visitor>;
+  readonly socket: SessionSocket;
   readonly stranger: Stranger;
 }
 
@@ -210,7 +219,11 @@ class NodePlatform implements SessionPlatform {
   readonly clock = nodeClock;
   readonly base64 = nodeBase64;
   readonly randomId = randomId;
-  readonly #secret = randomBytes(32);
+  readonly #secret: string | Uint8Array;
+
+  constructor(secret: string | Uint8Array = randomBytes(32)) {
+    this.#secret = secret;
+  }
 
   seconds(): number {
     return Date.now() / 1000;

@@ -17,13 +17,21 @@ export interface ServerSessionOptions {
   /** How long a client's token is good, milliseconds; it is renewed in good time. 24 hours. */
   tokenLifetime?: number | undefined;
   /**
+   * What tokens are signed with, 32 characters or bytes or more, the same at all servers that share a `broker`: then
+   * any of them takes any request of a session and passes it on to the one that has it. Random by default, and then
+   * only the server that opened a session takes its requests.
+   */
+  secret?: string | Uint8Array | undefined;
+  /**
    * Whose a request is, such as the name in a cookie that was checked: a session can only be resumed by requests of
    * the same user. Must be quick, and the same for all requests of a client. `''` by default.
    */
   user?: ((request: RequestInfo) => string) | undefined;
 }
 
-const SESSION_RULES: Readonly<Record<keyof ServerSessionOptions, Rule>> = {
+const SHORTEST_SECRET = 32;
+
+const SESSION_RULES: Readonly<Record<Exclude<keyof ServerSessionOptions, 'secret'>, Rule>> = {
   resumeTimeout: MILLISECONDS,
   heartbeat: [
     (value: unknown) => Number.isInteger(value) && (value as number) >= 1_000,
@@ -43,7 +51,16 @@ const SESSION_RULES: Readonly<Record<keyof ServerSessionOptions, Rule>> = {
 
 /** @throws {TypeError} naming the member of the option `sessions` that is wrong. */
 export function checkSessions(sessions: boolean | ServerSessionOptions | undefined): void {
-  if (typeof sessions === 'object') checkOptions(sessions, SESSION_RULES, "The option 'sessions'");
+  if (typeof sessions !== 'object') return;
+  const { secret, ...others } = sessions;
+  checkOptions(others, SESSION_RULES, "The option 'sessions'");
+  const isSecret = typeof secret === 'string' || secret instanceof Uint8Array;
+  // What it is, is not said.
+  if (secret !== undefined && !(isSecret && secret.length >= SHORTEST_SECRET)) {
+    throw new TypeError(
+      `The option 'secret' must be a string or bytes, at least ${SHORTEST_SECRET} characters or bytes`,
+    );
+  }
 }
 
 export function sessionSettingsOf(

@@ -21,6 +21,20 @@ export interface BrokerNode {
   failed(error: BrokerError): void;
 }
 
+/** Says which node was the first to claim something. All nodes that share topics MUST share claims. */
+export interface BrokerClaims {
+  /**
+   * @param key 1 to 100 characters of base64url.
+   * @param milliseconds how long the claim MUST be kept if it is the first one.
+   * @returns who has the key: of those that claim it, the same one to all.
+   * @throws {BrokerError} `ERR_BROKER_AWAY` when the broker does not answer within a few seconds.
+   */
+  claim(key: string, holder: string, milliseconds: number): Promise<string>;
+
+  /** Gives up a claim, if this holder has it. It MUST NOT throw. */
+  release(key: string, holder: string): void;
+}
+
 /**
  * Carries what is published from node to node. A server opens the broker that it was given, and closes it: a broker
  * serves one server.
@@ -60,6 +74,9 @@ export interface Broker {
    * NOT drop without calling `failed`.
    */
   publish(topic: string, data: string | Uint8Array): void;
+
+  /** Left out by a broker that cannot tell who was first. */
+  readonly claims?: BrokerClaims | undefined;
 
   /**
    * Lets go of everything. What was published before MUST still be sent, if the broker is there; otherwise it is given

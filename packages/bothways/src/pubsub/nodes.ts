@@ -19,9 +19,21 @@ export interface NodeState {
   readonly members: Iterable<readonly [topic: string, member: Member]>;
 }
 
+/** Whom it is told what other nodes send to this one alone. */
+export interface NodeListener {
+  /** What comes from a node comes in order. Where something is missing, its number is. */
+  receive(from: string, number: number, content: readonly unknown[]): void;
+  /** A node is gone, or is not heard any more. */
+  onGone(node: string): void;
+  /** Something may be lost. */
+  onMissed(): void;
+}
+
 /** How often a node says that it is there, and after how long a silence it is taken for dead, milliseconds. */
 const BEAT = 2_000;
 export const LEASE = 8_000;
+/** Within how long all nodes that are there are heard, milliseconds. */
+const HEARD_WITHIN = 3_000;
 /** How many members go into one message. */
 const PIECE = 1_000;
 /** How many other nodes are known. */
@@ -36,6 +48,7 @@ type Message =
   | readonly [kind: 'hello', node: string]
   | readonly [kind: 'bye', node: string]
   | readonly [kind: 'ask', node: string]
+  | readonly [kind: 'mail', node: string, number: number, content: readonly unknown[]]
   | readonly [kind: 'beat', node: string, version: number, connections: number]
   | readonly [kind: 'change', node: string, version: number, changes: readonly Change[]]
   | readonly [
@@ -80,8 +93,10 @@ export class Nodes {
   readonly #graceEnd: Alarm;
   #changes: Change[] = [];
   #version = 0;
-  /** When the broker was away last. */
+  /** When the broker was away last; at first, when it had just been opened. */
   #awayAt = -Infinity;
+  /** Whom it is told what other nodes send to this one alone. */
+  listener: NodeListener | undefined;
 
   /** @param grace how long the members of a node that is gone are kept, milliseconds. */
   constructor(broker: Broker, clock: Clock, grace: number, presence: Presence, own: NodeState) {
@@ -103,11 +118,39 @@ export class Nodes {
     ];
   }
 
+  get id(): string {
+    return this.#own.id;
+  }
+
   open(): void {
+    this.#awayAt = this.#clock.now();
     this.#broker.subscribe(EVERYBODY);
     this.#broker.subscribe(topicOf(this.#own.id));
     this.#tell(EVERYBODY, ['hello', this.#own.id]);
     this.#beat();
+  }
+
+  /**
+   * Whether another node is there: `unsure` while the broker is away, and until all that are there have had the time to
+   * say so.
+   */
+  stateOf(id: string): 'here' | 'gone' | 'unsure' {
+    const other = this.#others.get(id);
+    const now = this.#clock.now();
+    if (this.#broker.isAway) this.#awayAt = now;
+    if (id === this.#own.id || (other !== undefined && other.goneAt === undefined)) return 'here';
+    return now - this.#awayAt < HEARD_WITHIN ? 'unsure' : 'gone';
+  }
+
+  /** Sends something to another node alone. @returns false when the broker does not take it. */
+  send(id: string, number: number, content: readonly unknown[]): boolean {
+    return this.#tell(topicOf(id), ['mail', this.#own.id, number, content]);
+  }
+
+  /** What others have published may be lost. */
+  missed(): void {
+    this.#awayAt = this.#clock.now();
+    this.listener?.onMissed();
   }
 
   close(): void {
@@ -143,12 +186,13 @@ export class Nodes {
     if (other === undefined) return;
     other.heardAt = this.#clock.now();
     if (kind === 'bye') {
-      other.goneAt = other.heardAt + this.#grace;
+      this.#lose(other, other.heardAt);
       this.#look();
       return;
     }
     other.goneAt = undefined;
-    if (kind === 'hello') this.#sayBeat();
+    if (kind === 'mail') this.listener?.receive(id, message[2], message[3]);
+    else if (kind === 'hello') this.#sayBeat();
     else if (kind === 'beat') this.#onBeat(other, message[2], message[3]);
     else if (kind === 'change') this.#onChange(other, message[2], message[3]);
     else this.#onState(other, message);
@@ -261,6 +305,11 @@ export class Nodes {
     this.#tell(EVERYBODY, ['beat', id, this.#version, connections]);
   }
 
+  #lose(other: OtherNode, now: number): void {
+    other.goneAt = now + this.#grace;
+    this.listener?.onGone(other.id);
+  }
+
   /** Looks who is gone, and whose members are. */
   #look(): void {
     const now = this.#clock.now();
@@ -269,7 +318,7 @@ export class Nodes {
     let next = Infinity;
     for (const other of this.#others.values()) {
       const silentSince = Math.max(other.heardAt, this.#awayAt);
-      if (other.goneAt === undefined && now - silentSince > LEASE) other.goneAt = now + this.#grace;
+      if (other.goneAt === undefined && now - silentSince > LEASE) this.#lose(other, now);
       if (other.goneAt === undefined) continue;
       if (now < other.goneAt) {
         next = Math.min(next, other.goneAt);
@@ -284,11 +333,13 @@ export class Nodes {
   }
 
   /** What the broker does not take is made good: at the next beat the others find that they have missed something. */
-  #tell(topic: string, message: Message): void {
+  #tell(topic: string, message: Message): boolean {
     try {
       this.#broker.publish(topic, JSON.stringify(message));
+      return true;
     } catch {
       this.#awayAt = this.#clock.now();
+      return false;
     }
   }
 }
@@ -327,6 +378,11 @@ const SHAPES: ReadonlyMap<unknown, (...members: unknown[]) => boolean> = new Map
   ['hello', isText],
   ['bye', isText],
   ['ask', isText],
+  [
+    'mail',
+    (node: unknown, number: unknown, content: unknown) =>
+      isText(node) && isCount(number) && Array.isArray(content),
+  ],
   [
     'beat',
     (node: unknown, ...counts: unknown[]) => isText(node) && counts.length === 2 && counts.every(isCount),

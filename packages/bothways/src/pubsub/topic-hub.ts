@@ -93,6 +93,11 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     });
   }
 
+  /** The other servers, if there is a broker. */
+  get peers(): Nodes | undefined {
+    return this.#nodes;
+  }
+
   get nodes(): NodeInfo[] {
     const { connectionCount } = this.#owner;
     return this.#nodes?.list ?? [{ id: this.id, connections: connectionCount, isOwn: true }];
@@ -230,6 +235,7 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   }
 
   missed(): void {
+    this.#nodes!.missed();
     for (const subscriber of this.#subscribers) {
       const filters = subscriber.subscriptions!.filters;
       if (filters.size > 0) this.#owner.onMissed(subscriber, [...filters]);

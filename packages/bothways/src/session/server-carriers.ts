@@ -23,13 +23,15 @@ export interface TextStream {
   end(): void;
 }
 
-/** An HTTP request of a session, with its body. It is answered once: by `answer`, or by `stream`. */
+/** An HTTP request of a session, with its body. It is answered once: by `answer`, `stream` or `nothing`. */
 export interface HttpExchange {
   /** @param retryAfter seconds after which the client may try again. */
   answer(status: number, body: string, retryAfter?: number): void;
   /** Begins a response that goes on. */
   stream(onDrain: () => void, type: 'lines' | 'events'): TextStream;
-  /** Is called when the client hangs up before the answer, or the stream's response has ended. */
+  /** Refuses an `EventSource` for good. */
+  nothing(): void;
+  /** Is called when nothing goes out any more: the client has hung up, or has got all. */
   set onGone(onGone: (() => void) | undefined);
   /** Whether nothing of its answer waits here any more. */
   readonly hasGoneOut: boolean;

@@ -554,6 +554,20 @@ export class ServerSession implements Receiver {
 export const FENCED = 'Another carrier has this or a higher generation.';
 export const UNKNOWN = 'There is no session with this token: open a new one.';
 
+export const NO_WINDOW = 'The first header of a generation has no "window".';
+const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
+
+/** Why a carrier cannot be, or go on being, that of a session; `undefined` if it can. */
+export function errorOf(
+  session: ServerSession,
+  header: ClientHeader,
+  items: readonly Numbered[],
+): readonly [error: keyof typeof ERRORS, message: string] | undefined {
+  if (header.gen < session.generation) return ['fenced', FENCED];
+  if (header.gen > session.generation && header.window === undefined) return ['malformed', NO_WINDOW];
+  return session.isPossible(header, items) ? undefined : ['malformed', IMPOSSIBLE];
+}
+
 /** The body that tells of an error (section 7). */
 export function errorLine(error: keyof typeof ERRORS, message: string): string {
   return `${JSON.stringify({ error, message })}\n`;

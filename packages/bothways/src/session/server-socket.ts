@@ -9,35 +9,43 @@ import {
   type Content,
 } from './records.js';
 import { SocketCarrier, type SocketLink } from './server-carriers.js';
-import { errorOf, type Asker, type SessionServer } from './server.js';
-import type { ServerSession } from './server-session.js';
+import type { RelayedSocket } from './relay-links.js';
+import type { Asker, SessionServer } from './server.js';
+import { errorOf, type ServerSession } from './server-session.js';
 
 /** A WebSocket of a session, from its first record on. */
-export class SessionSocket<From extends Asker> {
-  readonly #server: SessionServer<From>;
-  readonly #from: From;
+export class SessionSocket {
+  readonly #server: SessionServer;
+  readonly #from: Asker;
   readonly #link: SocketLink;
   #session: ServerSession | undefined;
+  /** Another server has the session. */
+  #relayed: RelayedSocket | undefined;
   #carrier: SocketCarrier | undefined;
   #next = 1;
   #hasBegun = false;
   #isGone = false;
 
-  constructor(server: SessionServer<From>, from: From, link: SocketLink) {
+  constructor(server: SessionServer, from: Asker, link: SocketLink) {
     this.#server = server;
     this.#from = from;
     this.#link = link;
   }
 
   receive(message: Content): void {
+    if (this.#relayed !== undefined) {
+      this.#relayed.receive(message);
+      return;
+    }
     const record = parseSocketMessage(message);
     if (record === undefined) this.#refuse('malformed');
-    else if (!this.#hasBegun) this.#begin(record);
+    else if (!this.#hasBegun) this.#begin(record, message);
     else if (this.#session !== undefined) this.#take(this.#session, record);
   }
 
   /** It takes more again. */
   drain(): void {
+    this.#relayed?.drain();
     if (this.#carrier === undefined) return;
     this.#carrier.isWritable = true;
     this.#session!.flush();
@@ -46,10 +54,11 @@ export class SessionSocket<From extends Asker> {
   /** It is gone. */
   close(): void {
     this.#isGone = true;
+    this.#relayed?.close();
     if (this.#carrier !== undefined) this.#session!.detach(this.#carrier);
   }
 
-  #begin(record: AnyRecord): void {
+  #begin(record: AnyRecord, message: Content): void {
     this.#hasBegun = true;
     const header = readClientHeader(record);
     if (header === undefined) {
@@ -62,6 +71,7 @@ export class SessionSocket<From extends Asker> {
       header,
       carrier: 'websocket',
       attach: (session) => this.#attach(session, header),
+      relay: (node) => this.#relay(node, message),
       refuse: (error, _message, status) => this.#refuse(error, status),
     });
   }
@@ -80,6 +90,12 @@ export class SessionSocket<From extends Asker> {
     this.#carrier = new SocketCarrier(this.#link);
     session.attach(header, this.#carrier);
     this.#link.resume();
+  }
+
+  #relay(node: string, message: Content): void {
+    if (this.#isGone) return;
+    this.#relayed = this.#server.relay!.socket(node, this.#from, this.#link);
+    this.#relayed.receive(message);
   }
 
   #take(session: ServerSession, record: AnyRecord): void {

@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
 import { SessionServer, type SessionOpening } from './server.js';
-import { SessionSocket } from './server-socket.js';
 import { SERVER_SETTINGS } from './test-model.js';
 import { TestNetwork } from './test-network.js';
 import type { ServerSession } from './server-session.js';
 import { VirtualTime, randomOf } from './test-time.js';
 
-const VISITOR = { binding: '' };
 const OPENING = `{"gen":1,"ack":0,"seq":1,"window":65536,"open":"${'k'.repeat(22)}"}\n`;
 
 /** A server that accepts all, and closes what it has accepted. */
@@ -15,7 +13,7 @@ function startClosing() {
   const ends: [time: number, code: number][] = [];
   let session: ServerSession | undefined;
   const settings = { ...SERVER_SETTINGS, closeTimeout: 5_000, resumeTimeout: 60_000 };
-  const { server } = new TestNetwork(time, randomOf(1), settings, {
+  const network = new TestNetwork(time, randomOf(1), settings, {
     decide: (_from, _protocols, opening) =>
       opening.accept('', (accepted) => {
         session = accepted;
@@ -27,10 +25,13 @@ function startClosing() {
         };
       }),
   });
+  const { server } = network;
+  const visitor = network.asker('');
   /** A request of the session, which asks and says nothing. */
   const ask = (body: string): void => {
-    server.request(VISITOR, session, body, {
+    server.request(visitor, session, body, {
       answer: () => {},
+      nothing: () => {},
       stream: () => ({ write: () => true, end: () => {} }),
       onGone: undefined,
       hasGoneOut: true,
@@ -104,7 +105,7 @@ test('a session whose client left before it was accepted ends when nobody comes 
   const { server } = network;
   expect(server).toBeInstanceOf(SessionServer);
   const link = { send: () => true, close: () => {}, pause: () => {}, resume: () => {} };
-  const socket = new SessionSocket(server, VISITOR, link);
+  const socket = server.socket(network.asker(''), link);
   socket.receive(OPENING.trimEnd());
   socket.close();
   let ended = 0;

@@ -3,16 +3,21 @@ import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Clock } from '../protocol/clock.js';
 import { MESSAGE_OVERHEAD } from './inbox.js';
 import { ERRORS, Closing, isLarger, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
-import type { HttpExchange } from './server-carriers.js';
+import type { HttpExchange, SocketLink } from './server-carriers.js';
 import {
   FENCED,
   ServerSession,
+  NO_WINDOW,
   UNKNOWN,
   errorLine,
+  errorOf,
   type SessionKeeper,
   type SessionOwner,
   type SessionSettings,
 } from './server-session.js';
+import type { Peers } from './peers.js';
+import { Relay } from './relay.js';
+import { SessionSocket } from './server-socket.js';
 import { readToken, writeToken, type Signer } from './token.js';
 
 /** What the server of sessions needs of its platform. */
@@ -29,17 +34,20 @@ export interface SessionPlatform extends Signer {
 export interface Asker {
   /** The `Origin` and the user that its token is bound to. */
   readonly binding: string;
+  /** Decides about an opening; `undefined` where none can be decided about. */
+  decide?(protocols: readonly string[], opening: SessionOpening): void;
+}
+
+/** A session that another server has. */
+export interface Elsewhere {
+  readonly node: string;
+  readonly token: string;
 }
 
 /** An opening that waits for a decision: exactly one of its methods is called, once. */
 export interface SessionOpening {
   accept(protocol: string, begin: (session: ServerSession) => SessionOwner): void;
   refuse(status: number, message: string, retryAfter?: number): void;
-}
-
-/** Decides about openings. */
-export interface SessionHost<From extends Asker> {
-  decide(from: From, protocols: readonly string[], opening: SessionOpening): void;
 }
 
 export interface SessionServerSettings extends SessionSettings {
@@ -52,6 +60,8 @@ export interface Attempt {
   readonly header: ClientHeader;
   readonly carrier: CarrierName;
   attach(session: ServerSession): void;
+  /** Goes on at another server. */
+  relay(node: string): void;
   refuse(error: keyof typeof ERRORS, message: string, status?: number, retryAfter?: number): void;
 }
 
@@ -75,16 +85,21 @@ const RENEWALS = 3;
 const KEY_LIFETIME = 60_000;
 const ENDED_KEYS = 10_000;
 
+/** How long it is known to all servers which of them has an opening key, milliseconds: no request is under way for longer. */
+const CLAIM_LIFETIME = 600_000;
+
 /** How long a ticket is good, milliseconds. */
 const TICKET_LIFETIME = 30_000;
 
 /** All sessions of a server: makes them, finds them, and lets go of them (PROTOCOL.md sections 4 and 9). */
-export class SessionServer<From extends Asker> implements SessionKeeper {
+export class SessionServer implements SessionKeeper {
   readonly settings: SessionServerSettings;
   readonly clock: Clock;
   readonly base64: Base64;
+  /** To the servers that share the sessions, if there are any. */
+  readonly relay: Relay | undefined;
   readonly #platform: SessionPlatform;
-  readonly #host: SessionHost<From>;
+  readonly #peers: Peers | undefined;
   readonly #node: string;
   readonly #sessions = new Map<string, ServerSession>();
   /** By binding and opening key. */
@@ -94,13 +109,14 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
 
-  constructor(settings: SessionServerSettings, platform: SessionPlatform, host: SessionHost<From>) {
+  constructor(settings: SessionServerSettings, platform: SessionPlatform, peers?: Peers) {
     this.settings = settings;
     this.clock = platform.clock;
     this.base64 = platform.base64;
     this.#platform = platform;
-    this.#host = host;
-    this.#node = platform.randomId().slice(0, 8);
+    this.#peers = peers;
+    this.#node = peers?.id ?? platform.randomId();
+    if (peers !== undefined) this.relay = new Relay(peers, this);
   }
 
   /** A header, as many messages as the window has room for, and a few records that nobody knows. */
@@ -117,20 +133,39 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     return this.#undecided.size;
   }
 
-  /** The living session of a token, if it is of one who asks from here. */
-  find(from: From, token: string): ServerSession | undefined {
+  /** The living session of a token, if it is of one who asks from here, or which server has it. */
+  find(from: Asker, token: string): ServerSession | Elsewhere | undefined {
     // In every case the same is done, and what is answered says nothing more.
     const content = readToken(token, from.binding, this.#platform.seconds(), this.#platform);
     const session = content === undefined ? undefined : this.#sessions.get(content.session);
-    return session?.binding === from.binding ? session : undefined;
+    if (session !== undefined) return session.binding === from.binding ? session : undefined;
+    if (content === undefined || content.node === this.#node || this.#peers === undefined) return undefined;
+    return { node: content.node, token };
   }
 
   /**
    * A POST with its body.
    *
-   * @param session that of its token; `undefined` when it has none, and opens one.
+   * @param place that of its token; `undefined` when it has none, and opens one.
    */
-  request(from: From, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
+  request(
+    from: Asker,
+    place: ServerSession | Elsewhere | undefined,
+    body: string,
+    exchange: HttpExchange,
+  ): void {
+    if (place === undefined || place instanceof ServerSession) this.#request(from, place, body, exchange);
+    else {
+      this.#seek(
+        place.node,
+        () => this.relay!.request(place.node, from, place.token, body, exchange),
+        (error, message, status = ERRORS[error], retryAfter) =>
+          exchange.answer(status, errorLine(error, message), retryAfter),
+      );
+    }
+  }
+
+  #request(from: Asker, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
     const records = parseLines(body, this.#mostLines, this.base64);
     const header = readClientHeader(records?.[0]);
     // A control record that nobody knows is ignored.
@@ -150,30 +185,35 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       if (error !== undefined) refuse(...error);
       else if (!found.exchange(header, items, exchange)) refuse('fenced', FENCED);
     };
-    const attempt = { header, carrier: carrierOf(header), attach, refuse };
+    const relay = (node: string): void => this.relay!.request(node, from, undefined, body, exchange);
+    const attempt = { header, carrier: carrierOf(header), attach, relay, refuse };
     if (session === undefined) this.#findByKey(from, attempt);
     else this.#attach(session, attempt);
   }
 
-  /** A GET of an `EventSource`. @returns false when the ticket is good for nothing. */
-  events(from: From, ticket: string, exchange: HttpExchange): boolean {
-    const found = this.#tickets.get(ticket);
-    if (found === undefined) return false;
-    const { session, generation, until } = found;
-    if (!isOfPage(session.binding, from.binding)) return false;
-    this.#forgetTicket(session);
-    return until >= this.clock.now() && session.attachEvents(generation, exchange);
+  /** A GET of an `EventSource`. */
+  events(from: Asker, ticket: string, exchange: HttpExchange): void {
+    const node = TICKET.exec(ticket)?.[1] ?? this.#node;
+    if (node !== this.#node && this.#peers?.stateOf(node) === 'here') {
+      this.relay!.events(node, from, ticket, exchange);
+    } else if (!this.#attachEvents(from, ticket, exchange)) exchange.nothing();
+  }
+
+  /** A WebSocket that was opened for a session. */
+  socket(from: Asker, link: SocketLink): SessionSocket {
+    return new SessionSocket(this, from, link);
   }
 
   /** The first record of a WebSocket. */
-  open(from: From, header: ClientHeader, attempt: Attempt): void {
+  open(from: Asker, header: ClientHeader, attempt: Attempt): void {
     if (header.token === undefined) {
       this.#findByKey(from, attempt);
       return;
     }
-    const session = this.find(from, header.token);
-    if (session === undefined) attempt.refuse('unknown-session', UNKNOWN);
-    else this.#attach(session, attempt);
+    const place = this.find(from, header.token);
+    if (place === undefined) attempt.refuse('unknown-session', UNKNOWN);
+    else if (place instanceof ServerSession) this.#attach(place, attempt);
+    else this.#seek(place.node, () => attempt.relay(place.node), attempt.refuse);
   }
 
   isTooLarge(item: Numbered): boolean {
@@ -189,7 +229,7 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
 
   ticketFor(session: ServerSession): string {
     this.#forgetTicket(session);
-    const ticket = this.#platform.randomId();
+    const ticket = `${this.#node}.${this.#platform.randomId()}`;
     const until = this.clock.now() + TICKET_LIFETIME;
     this.#tickets.set(ticket, { session, generation: session.generation, until });
     session.ticket = ticket;
@@ -203,6 +243,16 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     this.#forgetTicket(session);
   }
 
+  /** @returns false when the ticket is good for nothing. */
+  #attachEvents(from: Asker, ticket: string, exchange: HttpExchange): boolean {
+    const found = this.#tickets.get(ticket);
+    if (found === undefined) return false;
+    const { session, generation, until } = found;
+    if (!isOfPage(session.binding, from.binding)) return false;
+    this.#forgetTicket(session);
+    return until >= this.clock.now() && session.attachEvents(generation, exchange);
+  }
+
   /** The client has shown the session's token: soon its opening key is good for nothing any more. */
   #attach(session: ServerSession, attempt: Attempt): void {
     if (session.hasEnded) {
@@ -213,7 +263,15 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
     attempt.attach(session);
   }
 
-  #findByKey(from: From, attempt: Attempt): void {
+  /** Goes on at a server, if it is there. */
+  #seek(node: string, onHere: () => void, refuse: Attempt['refuse']): void {
+    const state = this.#peers!.stateOf(node);
+    if (state === 'here') onHere();
+    else if (state === 'gone') refuse('unknown-session', UNKNOWN);
+    else refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
+  }
+
+  #findByKey(from: Asker, attempt: Attempt): void {
     const { open, protocols = [], gen, window } = attempt.header;
     if (window === undefined) {
       attempt.refuse('malformed', NO_WINDOW);
@@ -244,12 +302,35 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       older.refuse('fenced', FENCED);
       return;
     }
+    if (from.decide === undefined) {
+      attempt.refuse('unknown-session', UNKNOWN);
+      return;
+    }
     const opening = { attempt };
     this.#undecided.set(key, opening);
-    this.#host.decide(from, protocols, this.#openingOf(from, key, opening));
+    const decide = (): void => from.decide!(protocols, this.#openingOf(from, key, opening));
+    const claims = this.#peers?.claims;
+    if (claims === undefined) decide();
+    else {
+      claims.claim(this.#platform.sign(key), CLAIM_LIFETIME, (holder) =>
+        this.#onClaimed(key, opening, holder, decide),
+      );
+    }
   }
 
-  #openingOf(from: From, key: string, undecided: Undecided): SessionOpening {
+  /** Attempts of one client may come to several servers at once: whoever is the first to claim its key has it. */
+  #onClaimed(key: string, undecided: Undecided, holder: string | undefined, decide: () => void): void {
+    if (holder === this.#node) {
+      decide();
+      return;
+    }
+    this.#undecided.delete(key);
+    const { attempt } = undecided;
+    if (holder === undefined) attempt.refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
+    else this.#seek(holder, () => attempt.relay(holder), attempt.refuse);
+  }
+
+  #openingOf(from: Asker, key: string, undecided: Undecided): SessionOpening {
     return {
       accept: (protocol, begin) => {
         this.#undecided.delete(key);
@@ -271,6 +352,8 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
       },
       refuse: (status, message, retryAfter) => {
         this.#undecided.delete(key);
+        // It may be accepted another time, and elsewhere.
+        this.#peers?.claims?.release(this.#platform.sign(key));
         undecided.attempt.refuse(nameOf(status), message, status, retryAfter);
       },
     };
@@ -299,20 +382,12 @@ export class SessionServer<From extends Asker> implements SessionKeeper {
   }
 }
 
+/** A ticket, and the server that gave it. */
+const TICKET = /^([\w-]{1,64})\.[\w-]{22}$/;
+/** After how long it is asked again which servers are there, seconds. */
+const RETRY_AFTER = 1;
+const UNSURE = 'It is not known yet which server has this session: try again.';
 export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
-const NO_WINDOW = 'The first header of a generation has no "window".';
-const IMPOSSIBLE = 'It acknowledges what was never sent, or its messages are beyond the window.';
-
-/** Why a carrier cannot be, or go on being, that of a session; `undefined` if it can. */
-export function errorOf(
-  session: ServerSession,
-  header: ClientHeader,
-  items: readonly Numbered[],
-): readonly [error: keyof typeof ERRORS, message: string] | undefined {
-  if (header.gen < session.generation) return ['fenced', FENCED];
-  if (header.gen > session.generation && header.window === undefined) return ['malformed', NO_WINDOW];
-  return session.isPossible(header, items) ? undefined : ['malformed', IMPOSSIBLE];
-}
 
 function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
   if (stream !== undefined) return stream === 'lines' ? 'streaming' : 'eventsource';

@@ -66,7 +66,7 @@ class Side {
  * @returns what is wrong; `undefined` when each side got exactly what the other had sent, in order, and both saw the
  * same end.
  */
-export function runModel(seed: number, trace?: (line: string) => void): string | undefined {
+export function runModel(seed: number, trace?: (line: string) => void, servers = 1): string | undefined {
   const random = randomOf(seed);
   const time = new VirtualTime();
   const [client, server] = [new Side('c'), new Side('s')];
@@ -80,7 +80,7 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
     random,
     { ...SERVER_SETTINGS, heartbeat },
     {
-      decide: (_from, _protocols, opening) => {
+      decide: (_binding, _protocols, opening) => {
         const accept = (): void =>
           opening.accept('', (opened) => {
             session = opened;
@@ -103,8 +103,10 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
         else time.after(random() * 800, accept);
       },
     },
+    servers,
   );
   network.weather = stormOf(random);
+  if (servers > 1 && random() < 0.5) network.peers.loss = random() * 0.05;
   const platform = network.platform();
   let resumedAnew = 0;
   const note = (line: string): void => trace?.(`${time.now().toFixed(0)} ${line}`);
@@ -156,6 +158,7 @@ export function runModel(seed: number, trace?: (line: string) => void): string |
   act();
   time.pass(STORM);
   network.weather = FINE;
+  network.peers.loss = 0;
   client.isWilling = true;
   server.isWilling = true;
   // What is not stuck needs no help.

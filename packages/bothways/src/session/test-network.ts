@@ -9,8 +9,8 @@ import type {
 } from './client-platform.js';
 import type { Base64, Content } from './records.js';
 import type { HttpExchange, TextStream } from './server-carriers.js';
-import { SessionServer, type Asker, type SessionHost, type SessionServerSettings } from './server.js';
-import { SessionSocket } from './server-socket.js';
+import { SessionServer, type Asker, type SessionOpening, type SessionServerSettings } from './server.js';
+import { TestPeers } from './test-peers.js';
 import type { VirtualTime } from './test-time.js';
 
 /** How a network treats what is sent through it; a number is a probability. Times are milliseconds. */
@@ -49,9 +49,18 @@ export const testBase64: Base64 = {
 /** How long a connection that has stalled lives before both ends are told that it is gone. */
 const STALL = 120_000;
 
-/** A client and a server of sessions, and a network between them that misbehaves as it is told. */
+/** Decides about openings. */
+export interface TestHost {
+  decide(binding: string, protocols: readonly string[], opening: SessionOpening): void;
+}
+
+/** A client and servers of sessions, any of which takes any request, and a network between them that misbehaves as it is told. */
 export class TestNetwork {
-  readonly server: SessionServer<Asker>;
+  /** The first of the servers. */
+  readonly server: SessionServer;
+  readonly peers: TestPeers;
+  readonly #servers: readonly SessionServer[];
+  readonly #host: TestHost;
   weather: Weather = FINE;
   isOnline = true;
   /** What carriers do not get through at all, by name of what they use. */
@@ -69,10 +78,12 @@ export class TestNetwork {
     time: VirtualTime,
     random: () => number,
     settings: SessionServerSettings,
-    host: SessionHost<Asker>,
+    host: TestHost,
+    servers = 1,
   ) {
     this.#time = time;
     this.#random = random;
+    this.#host = host;
     const platform = {
       clock: time,
       base64: testBase64,
@@ -81,12 +92,29 @@ export class TestNetwork {
       sign: (text: string) => signed(text),
       isEqual: (one: string, other: string) => one === other,
     };
-    this.server = new SessionServer(settings, platform, host);
+    this.peers = new TestPeers(time, () => this.#delay() / 10, random);
+    this.#servers = Array.from(
+      { length: servers },
+      (_, index) =>
+        new SessionServer(settings, platform, servers === 1 ? undefined : this.peers.add(`server-${index}`)),
+    );
+    this.server = this.#servers[0]!;
+  }
+
+  /** The one that a balancer sends something to. */
+  #balance(): SessionServer {
+    if (this.#servers.length === 1) return this.server;
+    return this.#servers[Math.floor(this.#random() * this.#servers.length)]!;
+  }
+
+  /** Whoever asks from there. */
+  asker(binding: string): Asker {
+    return { binding, decide: (protocols, opening) => this.#host.decide(binding, protocols, opening) };
   }
 
   /** What a client sees of it. */
   platform(binding = 'http://example.com\n'): ClientPlatform {
-    const asker = { binding };
+    const asker = this.asker(binding);
     return {
       clock: this.#time,
       base64: testBase64,
@@ -148,7 +176,7 @@ export class TestNetwork {
       if (isPaused) waiting.push(content);
       else socket.receive(content);
     };
-    const socket = new SessionSocket(this.server, asker, {
+    const socket = this.#balance().socket(asker, {
       send: (message) => {
         piece(down, () => {
           if (!isGivenUp) events.message(message);
@@ -200,9 +228,10 @@ export class TestNetwork {
     }
     const arrive = (answer: HttpExchange): void => {
       const { token, body } = request;
-      const session = token === undefined ? undefined : this.server.find(asker, token);
-      if (token !== undefined && session === undefined) answer.answer(404, '{"error":"unknown-session"}\n');
-      else this.server.request(asker, session, body, answer);
+      const server = this.#balance();
+      const place = token === undefined ? undefined : server.find(asker, token);
+      if (token !== undefined && place === undefined) answer.answer(404, '{"error":"unknown-session"}\n');
+      else server.request(asker, place, body, answer);
     };
     this.#time.after(this.#delay(), () => arrive(exchange));
     if (this.#isSo(this.weather.duplicate)) {
@@ -234,7 +263,8 @@ export class TestNetwork {
       this.#random,
     );
     this.#time.after(this.#delay(), () => {
-      if (this.blocked.has('events') || !this.server.events(asker, ticket, exchange)) exchange.fail();
+      if (this.blocked.has('events')) exchange.fail();
+      else this.#balance().events(asker, ticket, exchange);
     });
     return exchange;
   }
@@ -294,6 +324,10 @@ class TestExchange implements HttpExchange, Abortable {
   }
 
   abandon(): void {}
+
+  nothing(): void {
+    this.fail();
+  }
 
   answer(status: number, body: string, retryAfter?: number): void {
     if (this.#isAnswered) throw new Error('A request is answered once');
