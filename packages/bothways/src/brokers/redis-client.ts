@@ -39,6 +39,8 @@ export interface RedisConnection {
   subscribe(kind: ChannelKind, names: string[]): Promise<unknown>;
   unsubscribe(kind: ChannelKind, names: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
+  /** Any other command. */
+  command(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
   destroy(): void;
 }
 
@@ -127,6 +129,7 @@ function openNodeRedis(original: NodeRedisClient, events: RedisConnectionEvents)
       kind === 'channel' ? client.unsubscribe(names) : client.pUnsubscribe(names),
     // Version 4 would refuse it on a connection that subscribes.
     ping: () => client.sendCommand(['PING'], { ignorePubSubMode: true }),
+    command: (name, ...parameters) => client.sendCommand([name, ...parameters]),
     destroy: () => {
       isDestroyed = true;
       if (isConnected) endNodeRedis(client);
@@ -156,6 +159,7 @@ interface IoRedis {
   unsubscribe(...names: string[]): Promise<unknown>;
   punsubscribe(...patterns: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
+  call(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
   disconnect(): void;
 }
 
@@ -184,6 +188,7 @@ function openIoRedis(original: IoRedisClient, events: RedisConnectionEvents): Re
     unsubscribe: (kind, names) =>
       kind === 'channel' ? client.unsubscribe(...names) : client.punsubscribe(...names),
     ping: () => client.ping(),
+    command: (name, ...parameters) => client.call(name, ...parameters),
     destroy: () => {
       client.disconnect();
       // It only ended its side, and would wait for a peer that may be gone.

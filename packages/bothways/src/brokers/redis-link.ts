@@ -47,6 +47,11 @@ export class RedisLink {
     await ready;
   }
 
+  /** The connection, while it is there. */
+  get connection(): RedisConnection | undefined {
+    return this.isReady ? this.#connection : undefined;
+  }
+
   /** Replaces the connection. */
   reset(): void {
     if (this.#connection !== undefined) this.#lose(this.#connection, undefined);

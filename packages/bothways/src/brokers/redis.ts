@@ -12,6 +12,7 @@ import type { Broker, BrokerNode } from '../pubsub/broker.js';
 import { unseal } from './envelope.js';
 import { Origins } from './origins.js';
 import { Outbox } from './outbox.js';
+import { RedisClaims } from './redis-claims.js';
 import { checkRedisClient, type RedisClient } from './redis-client.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RedisSubscriber } from './redis-subscriber.js';
@@ -43,6 +44,7 @@ class RedisBroker implements Broker {
   readonly #closeTimeout: number;
   readonly #outbox: Outbox;
   readonly #origins = new Origins();
+  readonly claims: RedisClaims;
   readonly #publisher: RedisPublisher;
   readonly #subscriber: RedisSubscriber;
   #node: BrokerNode | undefined;
@@ -53,6 +55,7 @@ class RedisBroker implements Broker {
     this.#closeTimeout = options.closeTimeout ?? 5_000;
     this.#outbox = new Outbox(options.maxWaiting ?? 32 * 1024 * 1024);
     this.#publisher = new RedisPublisher(client, this.#outbox, prefix, (error) => this.#node?.failed(error));
+    this.claims = new RedisClaims(this.#publisher.link, prefix);
     this.#subscriber = new RedisSubscriber(client, prefix, {
       receive: (topic, bytes) => this.#receive(topic, bytes),
       missed: () => this.#node?.missed(),

@@ -5,7 +5,10 @@
 export type Operation =
   | readonly [kind: 'open' | 'opened', server: string]
   | readonly [kind: 'subscribe' | 'unsubscribe', key: string]
-  | readonly [kind: 'text' | 'binary', key: string, data: string];
+  | readonly [kind: 'text' | 'binary', key: string, data: string]
+  /** Asks for something, and says for how long, milliseconds; the answer says who has it. */
+  | readonly [kind: 'claim', key: string, holder: string, milliseconds: number]
+  | readonly [kind: 'claimed' | 'release', key: string, holder: string];
 
 /** What an operation takes besides its key and its data, UTF-16 code units. */
 const OVERHEAD = 32;

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { Arrivals } from '../node/test-arrivals.js';
 import { compileSources, removeSources } from '../node/test-child.js';
+import type { BrokerClaims } from '../pubsub/broker.js';
 import { testBroker, type TestNode } from '../pubsub/test-broker.js';
+import { testClaims } from '../pubsub/test-claims.js';
 import { TestCluster, type Report } from './test-cluster.js';
 
 /** Three workers, in each of which the test calls brokers by their names. */
@@ -14,7 +16,7 @@ const PROGRAM = `
     const brokers = new Map();
     const pack = (data) => typeof data === 'string' ? data : { base64: Buffer.from(data).toString('base64') };
     const unpack = (data) => data?.base64 === undefined ? data : Buffer.from(data.base64, 'base64');
-    onCommand(async ({ name, call, topic, data }) => {
+    onCommand(async ({ name, call, topic, data, id }) => {
       if (call === 'open') {
         brokers.set(name, clusterBroker({ name }));
         await brokers.get(name).open({ receive: (topic, data) => tell({ name, topic, data: pack(data) }) });
@@ -22,6 +24,11 @@ const PROGRAM = `
       } else if (call === 'close') {
         await brokers.get(name).close();
         tell({ name, done: true });
+      } else if (call === 'claim') {
+        const [holder, milliseconds] = data;
+        tell({ name, id, holder: await brokers.get(name).claims.claim(topic, holder, milliseconds) });
+      } else if (call === 'release') {
+        brokers.get(name).claims.release(topic, data);
       } else if (call === 'publishAndChange') {
         const bytes = unpack(data);
         brokers.get(name).publish(topic, bytes);
@@ -62,6 +69,21 @@ describe.each(['json', 'advanced'])('With %s between the processes', (serializat
     removeSources(directory);
   });
 
+  async function openClaims(worker: number, name: string): Promise<BrokerClaims> {
+    await open(worker, name);
+    const answers = new Map<string, (holder: string) => void>();
+    routes.set(`${name} ${worker}`, ({ id, holder }) => answers.get(id as string)!(holder as string));
+    return {
+      claim: (key, holder, milliseconds) =>
+        new Promise((resolve) => {
+          const id = `claim ${counter++}`;
+          answers.set(id, resolve);
+          cluster.command(worker, { name, call: 'claim', topic: key, data: [holder, milliseconds], id });
+        }),
+      release: (key, holder) => cluster.command(worker, { name, call: 'release', topic: key, data: holder }),
+    };
+  }
+
   async function open(worker: number, name: string): Promise<TestNode> {
     const received = new Arrivals<readonly [string, string | Uint8Array]>();
     const done = new Arrivals<Report>();
@@ -89,5 +111,10 @@ describe.each(['json', 'advanced'])('With %s between the processes', (serializat
   testBroker('clusterBroker()', () => {
     const name = `of test ${counter++}`;
     return Promise.all([open(1, name), open(2, name), open(3, name)]);
+  });
+
+  testClaims('clusterBroker()', () => {
+    const name = `of test ${counter++}`;
+    return Promise.all([openClaims(1, name), openClaims(2, name)]);
   });
 });

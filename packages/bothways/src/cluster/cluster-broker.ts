@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { STRING, checkOptions, type Rule } from '../node/options.js';
 import { BrokerError } from '../protocol/errors.js';
-import type { Broker, BrokerNode } from '../pubsub/broker.js';
+import type { Broker, BrokerClaims, BrokerNode } from '../pubsub/broker.js';
 import { OperationQueue, keyOf, operationsOf, partsOf, sizeOf, type Operation } from './channel.js';
 
 /** How the topics of a server span the workers of a cluster. */
@@ -20,6 +20,9 @@ const RULES: Readonly<Record<keyof ClusterBrokerOptions, Rule>> = {
 /** How long the primary process may take to answer, milliseconds. */
 const OPEN_TIMEOUT = 5_000;
 
+/** How long it may take to answer a claim, milliseconds. */
+const CLAIM_TIMEOUT = 3_000;
+
 /** How much of what is published may wait for the primary process, UTF-16 code units. */
 const MAX_WAITING = 32 * 1024 * 1024;
 
@@ -30,8 +33,11 @@ const queue = new OperationQueue((message, taken) => {
   process.send!(message, undefined, undefined, taken);
 });
 
-class ClusterBroker implements Broker {
+class ClusterBroker implements Broker, BrokerClaims {
+  readonly claims = this;
   readonly #name: string;
+  /** Those that are not answered, by key. */
+  readonly #claims = new Map<string, Set<(holder: string) => void>>();
   #node: BrokerNode | undefined;
   #onOpened: (() => void) | undefined;
 
@@ -86,6 +92,30 @@ class ClusterBroker implements Broker {
     queue.push(operation);
   }
 
+  // What it claims (BrokerClaims).
+
+  claim(key: string, holder: string, milliseconds: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const full = keyOf(this.#name, key);
+      const waiting = this.#claims.get(full) ?? new Set();
+      const timer = setTimeout(() => {
+        waiting.delete(onClaimed);
+        if (waiting.size === 0) this.#claims.delete(full);
+        reject(new BrokerError('ERR_BROKER_AWAY', 'The primary process of the cluster does not answer'));
+      }, CLAIM_TIMEOUT);
+      const onClaimed = (first: string): void => {
+        clearTimeout(timer);
+        resolve(first);
+      };
+      this.#claims.set(full, waiting.add(onClaimed));
+      pushChange(['claim', full, holder, milliseconds]);
+    });
+  }
+
+  release(key: string, holder: string): void {
+    pushChange(['release', keyOf(this.#name, key), holder]);
+  }
+
   async close(): Promise<void> {
     this.#node = undefined;
     if (brokers.get(this.#name) !== this) return;
@@ -97,6 +127,12 @@ class ClusterBroker implements Broker {
   take([kind, key, data]: Operation): void {
     if (data === undefined) {
       if (kind === 'opened') this.#onOpened?.();
+      return;
+    }
+    if (kind === 'claimed') {
+      const waiting = this.#claims.get(key);
+      this.#claims.delete(key);
+      for (const onClaimed of waiting ?? []) onClaimed(data);
       return;
     }
     const [, topic] = partsOf(key);

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { Topics } from '../pubsub/topics.js';
 import { OperationQueue, operationsOf, partsOf, type Operation } from './channel.js';
+import { Claims } from './claims.js';
 
 /** How much may wait for a worker, UTF-16 code units: what several workers have published at once has room. */
 const MAX_WAITING = 128 * 1024 * 1024;
@@ -38,6 +39,7 @@ class Relay {
   readonly #members = new Map<Worker, Member>();
   /** By the names of servers. */
   readonly #topics = new Map<string, Topics<Member>>();
+  readonly #claims = new Claims();
 
   start(): void {
     cluster.on('message', (worker, message) => {
@@ -69,6 +71,11 @@ class Relay {
       } else if (kind === 'unsubscribe') {
         from.keys.delete(key);
         this.#topics.get(server)?.unsubscribe(topic, from);
+      } else if (kind === 'claim') {
+        const [, , holder, milliseconds] = operation;
+        from.tell(['claimed', key, this.#claims.claim(key, holder, milliseconds)]);
+      } else if (kind === 'release') {
+        this.#claims.release(key, operation[2]);
       } else {
         for (const member of this.#topics.get(server)?.of(topic) ?? []) {
           if (member !== from) member.tell(operation);

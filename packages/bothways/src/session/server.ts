@@ -62,7 +62,12 @@ export interface Attempt {
   attach(session: ServerSession): void;
   /** Goes on at another server. */
   relay(node: string): void;
-  refuse(error: keyof typeof ERRORS, message: string, status?: number, retryAfter?: number): void;
+  readonly refuse: (
+    error: keyof typeof ERRORS,
+    message: string,
+    status?: number,
+    retryAfter?: number,
+  ) => void;
 }
 
 /** The newest attempt with an opening key that is not decided about. */
