@@ -69,6 +69,7 @@ async function openNode(port: number | undefined, options: NodeOptions = {}): Pr
       received.push([topic, data]);
       if (typeof data === 'string') story.push(data);
     },
+    receiveKept() {},
     missed() {
       missed.push(null);
       story.push('missed');
@@ -419,7 +420,7 @@ describe('natsBroker', () => {
     const proxy = await startProxy();
     const connection = await connectTo(proxy.port);
     proxy.stall();
-    const node = { receive() {}, missed() {}, failed() {} };
+    const node = { receive() {}, receiveKept() {}, missed() {}, failed() {} };
     const opening = natsBroker(connection, { openTimeout: 30 }).open(node);
     await expect(opening).rejects.toMatchObject({ name: 'BrokerError', code: 'ERR_BROKER_AWAY' });
     proxy.heal();
@@ -434,7 +435,7 @@ describe('natsBroker', () => {
     proxy.refuse();
     proxy.cut();
     await statusOf(connection, 'reconnecting');
-    const opening = natsBroker(connection).open({ receive() {}, missed() {}, failed() {} });
+    const opening = natsBroker(connection).open({ receive() {}, receiveKept() {}, missed() {}, failed() {} });
     await statusOf(connection, 'reconnecting', 2);
     proxy.heal();
     await expect(opening).resolves.toBeUndefined();
@@ -623,6 +624,7 @@ async function openScripted() {
   const broker = natsBroker(connection, { prefix: 'p', closeTimeout: 100 });
   await broker.open({
     receive: (topic, data) => told.push(`${topic} ${data as string}`),
+    receiveKept() {},
     missed: () => told.push('missed'),
     failed: ({ code }) => told.push(code),
   });

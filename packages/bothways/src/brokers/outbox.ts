@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { BrokerError } from '../protocol/errors.js';
+import type { HistoryLimits } from '../pubsub/history.js';
 import { seal } from './envelope.js';
 
 /** A message that the broker has not confirmed yet. */
 export interface Unconfirmed {
   readonly topic: string;
+  /** How many this node had published before it, plus one. */
+  readonly number: number;
   readonly bytes: Buffer;
+  /** How long it is kept, if it is. */
+  readonly limits: HistoryLimits | undefined;
   /** When it was published, by the process's clock, milliseconds. */
   readonly since: number;
 }
@@ -45,15 +50,16 @@ export class Outbox {
   }
 
   /** @throws {BrokerError} `ERR_BROKER_FULL` above the limit. */
-  put(topic: string, data: string | Uint8Array): Unconfirmed {
+  put(topic: string, data: string | Uint8Array, limits?: HistoryLimits): Unconfirmed {
     if (this.#waiting > 0 && this.#waiting + data.length > this.#limit) {
       throw new BrokerError(
         'ERR_BROKER_FULL',
         `${this.#waiting} bytes wait for the broker, and no more than ${this.#limit} may: publish less, or later`,
       );
     }
-    const bytes = seal(this.node, ++this.#number, data);
-    const message = { topic, bytes, since: performance.now() };
+    const number = ++this.#number;
+    const bytes = seal(this.node, number, data);
+    const message = { topic, number, bytes, limits, since: performance.now() };
     this.#messages.add(message);
     this.#waiting += sizeOf(message);
     return message;

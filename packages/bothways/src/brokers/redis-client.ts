@@ -41,6 +41,8 @@ export interface RedisConnection {
   ping(): Promise<unknown>;
   /** Any other command. */
   command(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
+  /** The same, but the texts of its answer are bytes. */
+  commandForBytes(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
   destroy(): void;
 }
 
@@ -130,12 +132,16 @@ function openNodeRedis(original: NodeRedisClient, events: RedisConnectionEvents)
     // Version 4 would refuse it on a connection that subscribes.
     ping: () => client.sendCommand(['PING'], { ignorePubSubMode: true }),
     command: (name, ...parameters) => client.sendCommand([name, ...parameters]),
+    commandForBytes: (name, ...parameters) => client.sendCommand([name, ...parameters], AS_BYTES),
     destroy: () => {
       isDestroyed = true;
       if (isConnected) endNodeRedis(client);
     },
   };
 }
+
+/** As version 4 wants it, and as those after it do: `$` is a bulk string. */
+const AS_BYTES = { returnBuffers: true, typeMapping: { 36: Buffer } };
 
 function endNodeRedis(client: NodeRedis): void {
   try {
@@ -160,6 +166,7 @@ interface IoRedis {
   punsubscribe(...patterns: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
   call(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
+  callBuffer(name: string, ...parameters: (string | Buffer)[]): Promise<unknown>;
   disconnect(): void;
 }
 
@@ -175,6 +182,8 @@ function openIoRedis(original: IoRedisClient, events: RedisConnectionEvents): Re
     commandTimeout: undefined,
     socketTimeout: undefined,
     enableAutoPipelining: false,
+    // It would be put before keys, and nodes with another client would not find them.
+    keyPrefix: '',
   });
   client.on('error', (error) => events.lost(error));
   client.on('end', () => events.lost(undefined));
@@ -189,6 +198,7 @@ function openIoRedis(original: IoRedisClient, events: RedisConnectionEvents): Re
       kind === 'channel' ? client.unsubscribe(...names) : client.punsubscribe(...names),
     ping: () => client.ping(),
     command: (name, ...parameters) => client.call(name, ...parameters),
+    commandForBytes: (name, ...parameters) => client.callBuffer(name, ...parameters),
     destroy: () => {
       client.disconnect();
       // It only ended its side, and would wait for a peer that may be gone.

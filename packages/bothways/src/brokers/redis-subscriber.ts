@@ -1,8 +1,12 @@
+import { BrokerError } from '../protocol/errors.js';
 import { Topics } from '../pubsub/topics.js';
-import { channelsOf, topicOf } from './redis-channels.js';
+import { channelOf, channelsOf, topicOf } from './redis-channels.js';
 import type { ChannelKind, RedisClient, RedisConnection } from './redis-client.js';
 import { RedisLink } from './redis-link.js';
 import { RedisSubscriptions } from './redis-subscriptions.js';
+
+/** How many may wait for the connection. */
+const MAX_WAITING = 10_000;
 
 export interface RedisSubscriberEvents {
   /** Bytes of a topic that a filter has: once for each subscription of Redis that brings them. */
@@ -26,6 +30,7 @@ export class RedisSubscriber {
   #isFirst = true;
   #isRestoring = false;
   #hasWarned = false;
+  #onRestored: (() => void)[] = [];
 
   constructor(client: RedisClient, prefix: string, events: RedisSubscriberEvents) {
     this.#prefix = prefix;
@@ -60,6 +65,41 @@ export class RedisSubscriber {
     }
   }
 
+  /** When what is published to a topic comes by all filters that have it; `undefined` when it does, or cannot. */
+  readyFor(topic: string): Promise<unknown> | undefined {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions === undefined || this.#isRestoring) return undefined;
+    const { channel, pattern } = subscriptions;
+    const name = channelOf(this.#prefix, topic);
+    if (channel.has(name)) return undefined;
+    const pending = [channel.isPending(name) && channel, pattern.isAtWork && pattern];
+    const settled = pending.flatMap((kind) => (kind === false ? [] : [kind.settled()]));
+    return settled.length === 0 ? undefined : Promise.all(settled);
+  }
+
+  /**
+   * Waits until Redis has answered to all that was subscribed to.
+   *
+   * @throws {BrokerError} `ERR_BROKER_AWAY` when too many wait for that.
+   */
+  async settled(): Promise<void> {
+    while (this.#subscriptions === undefined || this.#isRestoring) {
+      if (this.#onRestored.length >= MAX_WAITING) throw away();
+      await new Promise<void>((resolve) => this.#onRestored.push(resolve));
+    }
+    const { channel, pattern } = this.#subscriptions;
+    await Promise.all([channel.settled(), pattern.settled()]);
+  }
+
+  /** @returns what waits until all has come that was published before it is called, and throws when something may not. */
+  catchUp(): () => Promise<void> {
+    const { connection } = this.link;
+    return async () => {
+      if (connection !== undefined && this.link.connection === connection) await connection.ping();
+      if (connection === undefined || this.link.connection !== connection) throw away();
+    };
+  }
+
   close(): void {
     this.#stop();
     this.link.close();
@@ -75,6 +115,7 @@ export class RedisSubscriber {
     this.#subscriptions = subscriptions;
     if (this.#isFirst) {
       this.#isFirst = false;
+      this.#tellRestored();
       return;
     }
     // What comes before all of them hold counts as missed: it would come before that is told.
@@ -86,6 +127,11 @@ export class RedisSubscriber {
     if (this.#subscriptions !== subscriptions) return;
     this.#isRestoring = false;
     this.#events.missed();
+    this.#tellRestored();
+  }
+
+  #tellRestored(): void {
+    for (const resolve of this.#onRestored.splice(0)) resolve();
   }
 
   #stop(): void {
@@ -109,4 +155,8 @@ export class RedisSubscriber {
       process.emitWarning(`Redis refuses a subscription, which is tried again: ${refusal.message}`);
     }
   }
+}
+
+function away(): BrokerError {
+  return new BrokerError('ERR_BROKER_AWAY', 'There is no connection to Redis');
 }

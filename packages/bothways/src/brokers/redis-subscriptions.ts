@@ -17,6 +17,9 @@ export class RedisSubscriptions {
   readonly #refused = new Set<string>();
   #isAtWork = false;
   #isOver = false;
+  /** Counts what was asked for together. */
+  #round = 0;
+  #onSettled: { readonly round: number; readonly resolve: () => void }[] = [];
   #retry: NodeJS.Timeout | undefined;
 
   /**
@@ -56,14 +59,45 @@ export class RedisSubscriptions {
           changed.filter((name) => !this.#wanted.has(name) && this.#held.has(name)),
         ),
       ]);
+      this.#settle(++this.#round);
     }
     this.#isAtWork = false;
+    this.#settle(Infinity);
+  }
+
+  /** Whether it is subscribed to a name. */
+  has(name: string): boolean {
+    return this.#held.has(name);
+  }
+
+  /** Whether it is going to be. */
+  isPending(name: string): boolean {
+    return this.#isAtWork && this.#wanted.has(name) && !this.#held.has(name) && !this.#refused.has(name);
+  }
+
+  get isAtWork(): boolean {
+    return this.#isAtWork && !this.#isOver;
+  }
+
+  /** Waits until what is wanted now is held or refused, or the connection is gone. */
+  async settled(): Promise<void> {
+    if (!this.isAtWork) return;
+    // What is wanted is asked for now, or in the next round.
+    await new Promise<void>((resolve) => this.#onSettled.push({ round: this.#round + 2, resolve }));
   }
 
   /** The connection is gone. */
   end(): void {
     this.#isOver = true;
     clearTimeout(this.#retry);
+    this.#settle(Infinity);
+  }
+
+  #settle(round: number): void {
+    if (this.#onSettled.length === 0) return;
+    const due = this.#onSettled.filter((each) => each.round <= round);
+    this.#onSettled = this.#onSettled.filter((each) => each.round > round);
+    for (const { resolve } of due) resolve();
   }
 
   #ask(what: 'subscribe' | 'unsubscribe', names: string[]): Promise<void>[] {

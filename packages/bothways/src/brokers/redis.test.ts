@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
 import { turns, until } from '../node/test-arrivals.js';
 import { testBroker } from '../pubsub/test-broker.js';
+import { testBrokerHistory } from '../pubsub/test-broker-history.js';
 import type { EventEmitter } from 'node:events';
 import { redisBroker, type RedisClient } from './redis.js';
 import {
@@ -54,6 +55,11 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
   afterAll(() => redis[Symbol.asyncDispose]());
 
   testBroker(`redisBroker() with ${name}`, () => {
+    const options = { prefix: `*${prefixes++}[:` };
+    return Promise.all([0, 1, 2].map(() => openNode(makeClient(redis.url), options))) as never;
+  });
+
+  testBrokerHistory(`redisBroker() with ${name}`, () => {
     const options = { prefix: `*${prefixes++}[:` };
     return Promise.all([0, 1, 2].map(() => openNode(makeClient(redis.url), options))) as never;
   });

@@ -12,8 +12,11 @@ import type { Broker, BrokerNode } from '../pubsub/broker.js';
 import { unseal } from './envelope.js';
 import { Origins } from './origins.js';
 import { Outbox } from './outbox.js';
+import type { Position } from '../protocol/contract.js';
 import { RedisClaims } from './redis-claims.js';
 import { checkRedisClient, type RedisClient } from './redis-client.js';
+import { RedisHistory } from './redis-history.js';
+import { RedisLog, unsealKept, type KeptEnvelope } from './redis-log.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RedisSubscriber } from './redis-subscriber.js';
 import { within } from './within.js';
@@ -47,6 +50,9 @@ class RedisBroker implements Broker {
   readonly claims: RedisClaims;
   readonly #publisher: RedisPublisher;
   readonly #subscriber: RedisSubscriber;
+  readonly history: RedisHistory;
+  /** Of the last message that is kept. */
+  #position: Position | undefined;
   #node: BrokerNode | undefined;
 
   constructor(client: RedisClient, options: RedisBrokerOptions) {
@@ -54,12 +60,16 @@ class RedisBroker implements Broker {
     this.#openTimeout = options.openTimeout ?? 5_000;
     this.#closeTimeout = options.closeTimeout ?? 5_000;
     this.#outbox = new Outbox(options.maxWaiting ?? 32 * 1024 * 1024);
-    this.#publisher = new RedisPublisher(client, this.#outbox, prefix, (error) => this.#node?.failed(error));
+    const log = new RedisLog(prefix, this.#outbox.node);
+    this.#publisher = new RedisPublisher(client, this.#outbox, prefix, log, (error) =>
+      this.#node?.failed(error),
+    );
     this.claims = new RedisClaims(this.#publisher.link, prefix);
     this.#subscriber = new RedisSubscriber(client, prefix, {
       receive: (topic, bytes) => this.#receive(topic, bytes),
       missed: () => this.#node?.missed(),
     });
+    this.history = new RedisHistory(log, this.#publisher, this.#subscriber);
   }
 
   async open(node: BrokerNode): Promise<void> {
@@ -111,9 +121,20 @@ class RedisBroker implements Broker {
   }
 
   #receive(topic: string, bytes: Buffer): void {
+    const kept = unsealKept(bytes);
+    if (kept !== undefined) return this.#receiveKept(topic, kept);
     const envelope = unseal(bytes);
     if (envelope === undefined || envelope.node === this.#outbox.node) return;
     if (this.#origins.isNew(envelope.node, envelope.number)) this.#node?.receive(topic, envelope.data);
+  }
+
+  #receiveKept(topic: string, { position, previous, envelope }: KeptEnvelope): void {
+    // By another subscription it has come already.
+    if (this.#position?.epoch === position.epoch && position.offset <= this.#position.offset) return;
+    this.#position = position;
+    const { node, number, data } = envelope;
+    const own = node === this.#outbox.node ? number : undefined;
+    this.#node?.receiveKept(topic, { data, position, previous, own });
   }
 }
 

@@ -5,7 +5,7 @@ import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js
 import { Arrivals, until } from '../node/test-arrivals.js';
 import type { BrokerError } from '../protocol/errors.js';
 import type { Broker } from '../pubsub/broker.js';
-import type { TestNode } from '../pubsub/test-broker.js';
+import type { HistoryNode, KeptArrival } from '../pubsub/test-broker-history.js';
 import { startFaultProxy, type FaultProxy } from '../testing/index.js';
 import { redisBroker, type RedisBrokerOptions, type RedisClient } from './redis.js';
 
@@ -17,7 +17,7 @@ export const CLIENTS: readonly (readonly [name: string, makeClient: MakeClient])
 ];
 
 /** A node, and what its broker told it beside messages. */
-export interface Node extends TestNode {
+export interface Node extends HistoryNode {
   readonly broker: Broker;
   /** Messages as texts, and `missed`, in the order in which they came. */
   readonly story: string[];
@@ -27,12 +27,19 @@ export interface Node extends TestNode {
 export async function openNode(client: RedisClient, options: RedisBrokerOptions = {}): Promise<Node> {
   const broker = redisBroker(client, options);
   const received = new Arrivals<readonly [string, string | Uint8Array]>();
+  const kept = new Arrivals<KeptArrival>();
   const failures = new Arrivals<BrokerError>();
   const story: string[] = [];
+  const order: string[] = [];
   await broker.open({
     receive: (topic, data) => {
+      order.push(Buffer.from(data as string).toString());
       received.push([topic, data]);
       if (!topic.startsWith('probe ')) story.push(Buffer.from(data as string).toString());
+    },
+    receiveKept: (topic, message) => {
+      order.push(Buffer.from(message.data as string).toString());
+      kept.push({ topic, ...message });
     },
     missed: () => void story.push('missed'),
     failed: failures.push,
@@ -40,7 +47,10 @@ export async function openNode(client: RedisClient, options: RedisBrokerOptions 
   onTestFinished(() => broker.close());
   return {
     broker,
+    history: broker.history!,
     received,
+    kept,
+    order,
     failures,
     story,
     subscribe: (filter) => broker.subscribe(filter),

@@ -105,7 +105,7 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   broker?: Broker | undefined;
   /**
    * What is kept of topics, by filter, for those who ask for it by `recover`; the first filter that has a topic counts.
-   * Not together with `broker` yet. Nothing by default.
+   * Together with `broker` the broker keeps it, if it can. Nothing by default.
    */
   history?: Readonly<Record<string, HistoryOptions>> | undefined;
   /** How long somebody is shown in a topic whose last connection is lost, milliseconds. 10 seconds by default. */

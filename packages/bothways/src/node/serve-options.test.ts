@@ -76,11 +76,12 @@ describe('The options of serve()', () => {
     expect(error.message).toContain(`'${name}' must be ${allowed}`);
   });
 
-  it('refuse a history beside a broker, which none keeps', async () => {
+  it('refuse a history beside a broker that keeps none, and say what to do', async () => {
     const names = ['open', 'subscribe', 'unsubscribe', 'publish', 'close'];
     const broker = Object.fromEntries(names.map((name) => [name, () => {}]));
     const error = await refusalOf({ port: 0, broker, history: { a: KEPT } });
-    expect(error.message).toContain("'broker' and 'history' exclude each other");
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain("'history' needs a broker that keeps it: redisBroker()");
   });
 
   it('refuse an origin that can never match, by name', async () => {

@@ -34,7 +34,7 @@ export interface ServedConnection<State> extends Connection<State, Buffer> {
 /** What connections do with topics. */
 export interface ConnectionTopics<State> {
   subscribe(socket: ServedConnection<State>, filter: string): void;
-  recover(socket: ServedConnection<State>, topic: string, since: Since): Recovery;
+  recover(socket: ServedConnection<State>, topic: string, since: Since): Promise<Recovery>;
   unsubscribe(socket: ServedConnection<State>, filter: string): void;
   publish(socket: ServedConnection<State>, topic: string, data: Data): void;
   join(socket: ServedConnection<State>, topic: string, id: string, info: unknown): void;

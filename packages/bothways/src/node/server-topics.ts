@@ -1,5 +1,4 @@
 import type { Connection, Data, Recovery } from '../protocol/contract.js';
-import type { BrokerError } from '../protocol/errors.js';
 import type { BrokerClaims } from '../pubsub/broker.js';
 import type { Since } from '../pubsub/history.js';
 import type { NodeInfo } from '../pubsub/nodes.js';
@@ -88,7 +87,7 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     this.#hub.subscribe(socket, filter, this.#connections.has(socket));
   }
 
-  recover(socket: ServedConnection<State>, topic: string, since: Since): Recovery {
+  recover(socket: ServedConnection<State>, topic: string, since: Since): Promise<Recovery> {
     return this.#hub.recover(socket, topic, since, this.#connections.has(socket));
   }
 
@@ -129,8 +128,8 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     if (handlers.missed !== undefined) socket.run(() => handlers.missed!(socket, filters));
   }
 
-  onFailed(error: BrokerError): void {
-    report(this.#handlers, error, undefined);
+  onFailed(thrown: unknown): void {
+    report(this.#handlers, toError(thrown), undefined);
   }
 
   onJoin(topic: string, member: Member): void {

@@ -487,9 +487,9 @@ export async function serve<State = unknown>(
   if (options.port === undefined && (options.tls !== undefined || options.host !== undefined)) {
     throw new TypeError("The options 'tls' and 'host' need the option 'port'");
   }
-  if (options.broker !== undefined && options.history !== undefined) {
+  if (options.broker !== undefined && options.broker.history === undefined && options.history !== undefined) {
     throw new TypeError(
-      "The options 'broker' and 'history' exclude each other: no broker keeps a history yet",
+      "The option 'history' needs a broker that keeps it: redisBroker(), or natsBroker() with the option 'jetstream'",
     );
   }
   if (options.http2 === true && options.tls === undefined) {

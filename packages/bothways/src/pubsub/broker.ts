@@ -1,4 +1,6 @@
 import type { BrokerError } from '../protocol/errors.js';
+import type { BrokerHistory, BrokerMessage } from './broker-history.js';
+import type { HistoryLimits } from './history.js';
 
 /** The node that has opened a broker: one server with its connections. */
 export interface BrokerNode {
@@ -10,6 +12,9 @@ export interface BrokerNode {
    * in which they were published.
    */
   receive(topic: string, data: string | Uint8Array): void;
+
+  /** Takes a message that the broker keeps (`BrokerHistory`), under the same conditions, but also if it is its own. */
+  receiveKept(topic: string, message: BrokerMessage): void;
 
   /**
    * The broker was away, is back, and the subscriptions that this node had hold again. It MUST be called when what
@@ -47,9 +52,10 @@ export interface Broker {
   /**
    * Called once, before anything else. When the promise is fulfilled, the broker MUST take all other calls.
    *
+   * @param kept the most that is going to be kept of any topic, if anything is.
    * @throws {BrokerError} `ERR_BROKER_AWAY` when the broker does not answer within a time that its documentation states.
    */
-  open(node: BrokerNode): Promise<void>;
+  open(node: BrokerNode, kept?: HistoryLimits): Promise<void>;
 
   /**
    * Whether it is known that the broker does not answer at present: a connection to it is lost, or what was published
@@ -74,6 +80,9 @@ export interface Broker {
    * NOT drop without calling `failed`.
    */
   publish(topic: string, data: string | Uint8Array): void;
+
+  /** Left out by a broker that keeps nothing. */
+  readonly history?: BrokerHistory | undefined;
 
   /** Left out by a broker that cannot tell who was first. */
   readonly claims?: BrokerClaims | undefined;

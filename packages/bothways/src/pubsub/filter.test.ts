@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkFilter, checkTopic, covers, matches } from './filter.js';
+import { checkFilter, checkTopic, covers, matches, meets } from './filter.js';
 import { allTopics, filters, filtersOf, topics } from './test-filters.js';
 
 /** The rules once more, as a regular expression: slow, but short. */
@@ -74,6 +74,19 @@ describe('A filter', () => {
     ['#', '$a', false],
   ])('%s covers %s: %s', (one, other, expected) => {
     expect(covers(one, other)).toBe(expected);
+  });
+
+  it('meets another when a topic is one of both, or would be but for its $', () => {
+    const all = allTopics(3);
+    fc.assert(
+      fc.property(filtersOf(3), filtersOf(3), (one, other) => {
+        const shared = all.some((topic) => matches(one, topic) && matches(other, topic));
+        const mayHide = [one, other].some((filter) => filter.startsWith('$'));
+        expect([one, other, meets(one, other) || !shared]).toEqual([one, other, true]);
+        expect([one, other, meets(one, other) && !mayHide]).toEqual([one, other, shared && !mayHide]);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it.each(['a', '/', 'a//b', '+', '#', '+/+', 'a/+/b/#', ' ', '__proto__', 'x'.repeat(1_024)])(

@@ -63,6 +63,18 @@ export function covers(filter: string, other: string): boolean {
   return levels.length === others.length;
 }
 
+/** Whether two filters may have a topic in common: some that hide topics which begin with $ have none. */
+export function meets(one: string, other: string): boolean {
+  const levels = one.split('/');
+  const others = other.split('/');
+  for (let index = 0; ; index++) {
+    const [level, asked] = [levels[index], others[index]];
+    if (level === '#' || asked === '#') return true;
+    if (level === undefined || asked === undefined) return level === asked;
+    if (level !== asked && level !== '+' && asked !== '+') return false;
+  }
+}
+
 /** Topics that begin with $ are for those alone that ask for them by name (MQTT 5.0, 4.7.2). */
 function isHidden(filter: string, topic: string): boolean {
   return topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'));

@@ -30,10 +30,17 @@ export type Since = Position | number;
 export interface HistoryPage {
   /** Whether nothing is missing between where it was asked from and the first message. */
   readonly recovered: boolean;
-  /** That of the newest message; offset 0 when there never was one. */
+  /** Behind all that was published. */
   readonly position: Position;
-  /** Oldest first. */
-  readonly messages: readonly { readonly offset: number; readonly data: string | Uint8Array }[];
+  /** Oldest first; none that was asked for by a position if something is missing. */
+  readonly messages: readonly PageMessage[];
+}
+
+export interface PageMessage {
+  readonly offset: number;
+  readonly data: string | Uint8Array;
+  /** If a broker has kept it, and this node published it: by what number the broker knows it. */
+  readonly own?: number | undefined;
 }
 
 interface Kept {
@@ -62,6 +69,7 @@ export class MemoryHistory {
   /** The one that was used last is the last. */
   readonly #topics = new Map<string, TopicHistory>();
   readonly #sweep: Alarm;
+  #isClosed = false;
 
   constructor(clock: Clock, randomId: () => string) {
     this.#clock = clock;
@@ -98,6 +106,7 @@ export class MemoryHistory {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#sweep.clear();
     this.#topics.clear();
   }
@@ -107,7 +116,7 @@ export class MemoryHistory {
     let history = this.#topics.get(topic);
     if (history === undefined) {
       history = { epoch: this.#randomId(), offset: 0, messages: [], until };
-      if (this.#topics.size === 0) this.#sweep.set(SWEEP);
+      if (this.#topics.size === 0 && !this.#isClosed) this.#sweep.set(SWEEP);
       if (this.#topics.size >= MAX_TOPICS) this.#forgetOldest();
     } else {
       this.#topics.delete(topic);

@@ -3,8 +3,12 @@ import type { Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { Attendance } from './attendance.js';
 import type { Broker, BrokerNode } from './broker.js';
-import { checkFilter, checkTopic, matches } from './filter.js';
-import { MemoryHistory, type HistoryOptions, type KeptMessage, type Since } from './history.js';
+import { BrokerFeeds } from './broker-feeds.js';
+import type { BrokerMessage } from './broker-history.js';
+import { MemoryFeeds, type Feeds, type FeedsOwner } from './feeds.js';
+import { checkFilter, checkTopic } from './filter.js';
+import { HistoryRules } from './history-rules.js';
+import type { HistoryOptions, Since } from './history.js';
 import { Nodes, type NodeInfo } from './nodes.js';
 import { Presence, type Member, type PresenceWatcher } from './presence.js';
 import { Subscriptions, type TopicRights } from './subscriptions.js';
@@ -22,7 +26,8 @@ export interface TopicHubOwner<Some extends Subscriber> extends PresenceWatcher 
   deliver(subscribers: Iterable<Some>, data: string | Uint8Array, except?: Some): void;
   /** Messages of these filters may be lost. */
   onMissed(subscriber: Some, filters: readonly string[]): void;
-  onFailed(error: BrokerError): void;
+  /** The broker failed, or something of the application threw for which no connection can be blamed. */
+  onFailed(thrown: unknown): void;
 }
 
 /** What a hub needs of the platform. */
@@ -59,19 +64,27 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   readonly #attendance: Attendance;
   #broker: Broker | undefined;
   readonly #nodes: Nodes | undefined;
-  /** By filter: the first one that has a topic counts. */
-  readonly #histories: readonly (readonly [filter: string, options: HistoryOptions])[];
-  readonly #memory: MemoryHistory;
+  readonly #rules: HistoryRules;
+  /** Of topics that have a history, if any has. */
+  readonly #feeds: Feeds<Some> | undefined;
+  /** Those of a broker that keeps them. */
+  readonly #brokerFeeds: BrokerFeeds<Some> | undefined;
 
   constructor({ broker, grace, history = {}, platform }: TopicHubOptions, owner: TopicHubOwner<Some>) {
     const { clock } = platform;
     const id = platform.randomId();
     this.id = id;
     this.#platform = platform;
-    this.#histories = Object.entries(history);
-    this.#memory = new MemoryHistory(clock, () => platform.randomId());
+    this.#rules = new HistoryRules(history);
     this.#owner = owner;
     this.#broker = broker;
+    if (this.#rules.most !== undefined) {
+      const feedsOwner = this.#feedsOwner();
+      if (broker?.history !== undefined) {
+        this.#brokerFeeds = new BrokerFeeds(feedsOwner, broker.history, this.#rules, clock);
+      }
+      this.#feeds = this.#brokerFeeds ?? new MemoryFeeds(feedsOwner, clock, () => platform.randomId());
+    }
     this.#presence = new Presence(owner);
     this.#attendance = new Attendance(clock, grace, {
       onHere: (topic, member) => {
@@ -104,20 +117,15 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   }
 
   async open(): Promise<void> {
-    await this.#broker?.open(this);
+    await this.#broker?.open(this, this.#rules.most);
     this.#nodes?.open();
-  }
-
-  #historyOf(topic: string): HistoryOptions | undefined {
-    for (const [filter, options] of this.#histories) if (matches(filter, topic)) return options;
-    return undefined;
   }
 
   async close(): Promise<void> {
     const broker = this.#broker;
     this.#broker = undefined;
     this.#attendance.close();
-    this.#memory.close();
+    this.#feeds?.close();
     if (broker === undefined) return;
     this.#nodes!.close();
     await broker.close();
@@ -138,7 +146,9 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const subscriptions = this.#subscriptionsOf(subscriber);
     subscriptions.demand('subscribe', filter);
     subscriptions.filters.add(filter);
-    if (this.#topics.subscribe(filter, subscriber)) this.#broker?.subscribe(filter);
+    if (!this.#topics.subscribe(filter, subscriber)) return;
+    this.#broker?.subscribe(filter);
+    this.#feeds?.subscribed(filter);
   }
 
   unsubscribe(subscriber: Some, filter: string): void {
@@ -196,35 +206,34 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
    */
   publish(topic: string, data: string | Uint8Array, except: Some | undefined, isLocal: boolean): void {
     checkTopic(topic);
-    if (!isLocal) this.#broker?.publish(topic, data);
-    const history = isLocal ? undefined : this.#historyOf(topic);
-    if (history === undefined) {
-      this.#owner.deliver(this.#topics.of(topic), data, except);
+    const history = isLocal ? undefined : this.#rules.of(topic);
+    if (history !== undefined) {
+      const kept = typeof data === 'string' ? data : this.#platform.copy(data);
+      this.#feeds!.publish(topic, kept, history, except);
       return;
     }
-    const kept = typeof data === 'string' ? data : this.#platform.copy(data);
-    const position = this.#memory.append(topic, kept, history);
-    const sent = toSent(history, { topic, data: kept, ...position });
-    this.#owner.deliver(this.#topics.of(topic), sent, except);
+    if (!isLocal) this.#broker?.publish(topic, data);
+    this.#owner.deliver(this.#topics.of(topic), data, except);
   }
 
   /**
    * Sends what was published since, and subscribes.
    *
-   * @throws {RightsError} {TypeError} for a topic that has no history.
+   * @throws {RightsError} {TypeError} for a topic that has no history. {BrokerError}
    */
-  recover(subscriber: Some, topic: string, since: Since, isThere: boolean): Recovery {
+  async recover(subscriber: Some, topic: string, since: Since, isThere: boolean): Promise<Recovery> {
     checkTopic(topic);
     checkSince(since);
-    const history = this.#historyOf(topic);
+    const history = this.#rules.of(topic);
     if (history === undefined) throw new TypeError(`The option 'history' says nothing of '${topic}'`);
+    const isNew = subscriber.subscriptions?.filters.has(topic) !== true;
     this.subscribe(subscriber, topic, isThere);
-    const { recovered, position, messages } = this.#memory.read(topic, since, history);
-    const { epoch } = position;
-    for (const { offset, data } of isThere ? messages : []) {
-      this.#owner.deliver([subscriber], toSent(history, { topic, data, epoch, offset }));
+    try {
+      return await this.#feeds!.recover(isThere ? subscriber : undefined, topic, since, history);
+    } catch (error) {
+      if (isNew) this.unsubscribe(subscriber, topic);
+      throw error;
     }
-    return { ...position, recovered };
   }
 
   // What the broker tells (BrokerNode).
@@ -234,12 +243,18 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     this.#owner.deliver(this.#topics.of(topic), data);
   }
 
+  receiveKept(topic: string, message: BrokerMessage): void {
+    if (this.#brokerFeeds === undefined) this.receive(topic, message.data);
+    else this.#brokerFeeds.take(topic, message);
+  }
+
   missed(): void {
     this.#nodes!.missed();
-    for (const subscriber of this.#subscribers) {
-      const filters = subscriber.subscriptions!.filters;
-      if (filters.size > 0) this.#owner.onMissed(subscriber, [...filters]);
-    }
+    // What else there is, the broker has kept.
+    const isKept = (filter: string): boolean =>
+      this.#brokerFeeds !== undefined && this.#rules.haveAll(filter);
+    this.#tellMissed((filter) => !isKept(filter));
+    this.#brokerFeeds?.missed();
   }
 
   failed(error: BrokerError): void {
@@ -253,12 +268,27 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   }
 
   #unsubscribe(subscriber: Some, filter: string): void {
-    if (this.#topics.unsubscribe(filter, subscriber)) this.#broker?.unsubscribe(filter);
+    this.#feeds?.left(subscriber, filter);
+    if (!this.#topics.unsubscribe(filter, subscriber)) return;
+    this.#broker?.unsubscribe(filter);
+    this.#feeds?.unsubscribed(filter);
   }
-}
 
-function toSent({ encode }: HistoryOptions, message: KeptMessage): string | Uint8Array {
-  return encode === undefined ? message.data : encode(message);
+  #tellMissed(isConcerned: (filter: string) => boolean): void {
+    for (const subscriber of this.#subscribers) {
+      const filters = [...subscriber.subscriptions!.filters].filter((filter) => isConcerned(filter));
+      if (filters.length > 0) this.#owner.onMissed(subscriber, filters);
+    }
+  }
+
+  #feedsOwner(): FeedsOwner<Some> {
+    return {
+      subscribersOf: (topic) => this.#topics.of(topic),
+      deliver: (subscribers, data, except) => this.#owner.deliver(subscribers, data, except),
+      tellMissed: (isConcerned) => this.#tellMissed(isConcerned),
+      onThrown: (thrown) => this.#owner.onFailed(thrown),
+    };
+  }
 }
 
 function checkSince(since: Since): void {

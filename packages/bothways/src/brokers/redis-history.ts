@@ -1,0 +1,55 @@
+import { BrokerError } from '../protocol/errors.js';
+import type { Position } from '../protocol/contract.js';
+import type { BrokerChanges, BrokerHistory } from '../pubsub/broker-history.js';
+import type { HistoryLimits, HistoryPage, Since } from '../pubsub/history.js';
+import type { RedisCall, RedisLog } from './redis-log.js';
+import type { RedisPublisher } from './redis-publisher.js';
+import type { RedisSubscriber } from './redis-subscriber.js';
+import { within } from './within.js';
+
+/** How long Redis may take to answer, milliseconds. */
+const TIMEOUT = 5_000;
+
+/** What is published is kept in Redis. */
+export class RedisHistory implements BrokerHistory {
+  readonly #log: RedisLog;
+  readonly #publisher: RedisPublisher;
+  readonly #subscriber: RedisSubscriber;
+
+  constructor(log: RedisLog, publisher: RedisPublisher, subscriber: RedisSubscriber) {
+    this.#log = log;
+    this.#publisher = publisher;
+    this.#subscriber = subscriber;
+  }
+
+  publish(topic: string, data: string | Uint8Array, limits: HistoryLimits): number {
+    // It comes back by another connection, whose subscriptions may be on their way.
+    return this.#publisher.publish(topic, data, limits, this.#subscriber.readyFor(topic));
+  }
+
+  async read(topic: string, since: Since, limits: HistoryLimits): Promise<HistoryPage> {
+    const answer = this.#subscriber.settled().then(() => this.#ask(this.#log.read(topic, since, limits)));
+    return this.#log.pageOf(await inTime(answer), since, limits);
+  }
+
+  async changes(since: Position | undefined): Promise<BrokerChanges> {
+    const answer = this.#subscriber.settled().then(async () => {
+      const caughtUp = this.#subscriber.catchUp();
+      const changes = await this.#ask(this.#log.changes(since));
+      await caughtUp();
+      return changes;
+    });
+    return this.#log.changesOf(await inTime(answer));
+  }
+
+  #ask(call: RedisCall): Promise<unknown> {
+    return this.#publisher.ask(call, TIMEOUT);
+  }
+}
+
+async function inTime(answer: Promise<unknown>): Promise<unknown> {
+  const taken = await within(TIMEOUT, answer);
+  if (taken === undefined)
+    throw new BrokerError('ERR_BROKER_AWAY', `Redis has not answered within ${TIMEOUT} ms`);
+  return taken;
+}
