@@ -106,7 +106,7 @@ describe('Outgoing messages', () => {
     expect(outgoing.everSent).toBe(2);
     expect(outgoing.splitAt(2)).toEqual({ before: ['b'], after: ['c', 'd'] });
     expect(outgoing.splitAt(0)).toEqual({ before: [], after: ['b', 'c', 'd'] });
-    expect(outgoing.discardUnsent()).toEqual(['c', 'd']);
+    outgoing.discardUnsent();
     expect([outgoing.waiting, outgoing.length]).toEqual([0, 1]);
     outgoing.push('e');
     expect(sendAll(outgoing)).toEqual(['e']);

@@ -16,6 +16,8 @@ export class Outgoing {
   sent = 0;
   /** What waits to be sent for the first time, weight. */
   waiting = 0;
+  /** The number of the last message that may be sent. */
+  limit = Infinity;
   /** The number of the last message that was ever sent. */
   #everSent = 0;
   /** What was sent and is not acknowledged, weight. */
@@ -23,9 +25,30 @@ export class Outgoing {
   /** Those after `acknowledged`, behind those that are done with. */
   #items: (Numbered | undefined)[] = [];
   #first = 0;
+  /** The number of the last message that another server may have sent. */
+  #restoredTo = 0;
 
   constructor(window: number) {
     this.window = window;
+  }
+
+  /** Goes on where another server was: its client may have any of these, which come behind a number. */
+  restore(acknowledged: number, items: readonly Numbered[]): void {
+    this.acknowledged = acknowledged;
+    this.sent = acknowledged;
+    this.#everSent = acknowledged;
+    for (const item of items) this.push(item);
+    this.#restoredTo = this.last;
+  }
+
+  /** The number of the last message that there is. */
+  get last(): number {
+    return this.acknowledged + this.length;
+  }
+
+  /** The messages behind a number that is acknowledged, or was pushed. */
+  after(number: number): readonly Numbered[] {
+    return this.#items.slice(this.#first + number - this.acknowledged) as Numbered[];
   }
 
   /** How many messages are kept. */
@@ -36,6 +59,7 @@ export class Outgoing {
   /** Whether there is something to send on the present carrier. */
   get hasNext(): boolean {
     if (this.sent < this.#everSent) return true;
+    if (this.sent >= this.limit) return false;
     const next = this.#items[this.#first + this.sent - this.acknowledged];
     return next !== undefined && (this.#underWay < this.window || next instanceof Closing);
   }
@@ -66,16 +90,19 @@ export class Outgoing {
 
   /** Whether this many messages were sent, so that they can be acknowledged. */
   canAcknowledge(number: number): boolean {
-    return number <= this.#everSent;
+    return number <= Math.max(this.#everSent, Math.min(this.#restoredTo, this.last));
   }
 
   /** Lets go of all messages up to this one. */
   acknowledge(number: number): void {
     while (this.acknowledged < number) {
-      this.#underWay -= weightOf(this.#items[this.#first]!);
+      const weight = weightOf(this.#items[this.#first]!);
+      if (this.acknowledged < this.#everSent) this.#underWay -= weight;
+      else this.waiting -= weight;
       this.#items[this.#first++] = undefined;
       this.acknowledged++;
     }
+    if (this.#everSent < this.acknowledged) this.#everSent = this.acknowledged;
     if (this.sent < this.acknowledged) this.sent = this.acknowledged;
     if (this.#first === this.#items.length) {
       this.#items.length = 0;
@@ -96,10 +123,15 @@ export class Outgoing {
     return this.#everSent;
   }
 
-  /** Lets go of what was never sent; its numbers are used again. */
-  discardUnsent(): Numbered[] {
-    this.waiting = 0;
-    return this.#items.splice(this.#first + this.#everSent - this.acknowledged) as Numbered[];
+  /**
+   * Lets go of what was never sent; its numbers are used again.
+   *
+   * @param keepTo the number of the last message that stays, if it was not sent.
+   */
+  discardUnsent(keepTo = 0): void {
+    const from = Math.max(this.#everSent, keepTo) - this.acknowledged;
+    const items = this.#items.splice(this.#first + from) as Numbered[];
+    for (const item of items) this.waiting -= weightOf(item);
   }
 
   /** What is not acknowledged: up to a number, and behind it. */

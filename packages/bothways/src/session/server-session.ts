@@ -1,6 +1,7 @@
 import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import type { ClientHeader, ServerHeader } from './headers.js';
-import { Incoming, type Receiver } from './incoming.js';
+import { Incoming, type HandedOn, type Receiver } from './incoming.js';
+import { Journal, type JournalSource, type Snapshot } from './journal.js';
 import { Outgoing } from './outgoing.js';
 import type { Alarm, Clock } from '../protocol/clock.js';
 import {
@@ -12,6 +13,7 @@ import {
   type Content,
   type Numbered,
 } from './records.js';
+import type { KeptPublish, SavedSession, SessionStore } from './store.js';
 import { StreamCarrier, type HttpExchange, type Parting, type PushCarrier } from './server-carriers.js';
 
 /** Whom a session tells what happens, at its server. */
@@ -22,6 +24,8 @@ export interface SessionOwner {
   /** Less waits to be sent than before. */
   onSent(): void;
   onEnd(info: CloseInfo): void;
+  /** What another server has to know of it, by name; asked for where sessions are saved. */
+  save?(): Readonly<Record<string, string>>;
 }
 
 /** How a server keeps its sessions. Times are milliseconds, sizes bytes. */
@@ -38,26 +42,34 @@ export interface SessionKeeper {
   readonly clock: Clock;
   readonly base64: Base64;
   readonly settings: SessionSettings;
+  /** Where sessions are saved, if they are. */
+  readonly store: SessionStore | undefined;
   /** A new token, when it is time for one. */
   renewedToken(session: ServerSession): string | undefined;
   ticketFor(session: ServerSession): string;
-  /** It has ended. */
+  /** It has ended, or is not here any more. */
   forget(session: ServerSession): void;
 }
 
 interface HeldExchange {
   readonly exchange: HttpExchange;
   readonly until: number;
+  /** It is answered when what came before it is saved. */
+  readonly isDue: boolean;
+  /** When, after its answer, its client begins to be away, milliseconds. */
+  readonly grace: number;
 }
 
 /** How long a message may wait for its acknowledgement where none goes by, milliseconds (section 5: 5 seconds). */
 const ACKNOWLEDGE_WITHIN = 1_000;
 const SHORTEST_HEARTBEAT = 1_000;
+/** How long a request waits for what came with it to be saved, milliseconds. */
+const SAVED_WITHIN = 1_000;
 /** How many times in a heartbeat it is looked whether one is due. */
 const BEATS = 2;
 
 /** The server's end of a session: what outlives its carriers (PROTOCOL.md sections 4 to 8). */
-export class ServerSession implements Receiver {
+export class ServerSession implements Receiver, JournalSource {
   readonly id: string;
   /** Whom the token is bound to. */
   readonly binding: string;
@@ -73,6 +85,7 @@ export class ServerSession implements Receiver {
   /** What the carrier is, or was last. */
   carrier: CarrierName;
   readonly #keeper: SessionKeeper;
+  readonly #journal: Journal | undefined;
   #owner: SessionOwner | undefined;
   readonly #outgoing: Outgoing;
   readonly #incoming: Incoming;
@@ -104,7 +117,14 @@ export class ServerSession implements Receiver {
   #peerClosing: Closing | undefined;
   #end: CloseInfo | undefined;
 
-  constructor(id: string, binding: string, carrier: CarrierName, keeper: SessionKeeper) {
+  /** @param saved what another server, which had it, has saved. */
+  constructor(
+    id: string,
+    binding: string,
+    carrier: CarrierName,
+    keeper: SessionKeeper,
+    saved?: SavedSession,
+  ) {
     this.id = id;
     this.binding = binding;
     this.carrier = carrier;
@@ -115,6 +135,13 @@ export class ServerSession implements Receiver {
     this.#heartbeat = settings.heartbeat;
     this.#detachedAt = clock.now();
     this.#alarm = clock.alarm(() => this.#onAlarm());
+    if (saved !== undefined) this.#restore(saved);
+    if (keeper.store !== undefined) {
+      const { acknowledged } = this.#outgoing;
+      this.#journal = new Journal(id, keeper.store, clock, this, saved, acknowledged);
+      this.#outgoing.limit = this.#journal.savedTo;
+      this.#incoming.isKept = true;
+    }
     // Whoever opened it may be gone before it begins.
     this.#arm();
   }
@@ -122,6 +149,7 @@ export class ServerSession implements Receiver {
   /** Who gets its messages; set before the first one is taken. */
   set owner(owner: SessionOwner) {
     this.#owner = owner;
+    this.#journal?.note();
   }
 
   /** What waits to be sent for the first time, bytes. */
@@ -148,6 +176,22 @@ export class ServerSession implements Receiver {
     this.#sayMore();
   }
 
+  /** Publishes something when what has happened until now is saved, as one. */
+  publish(publish: KeptPublish): void {
+    this.#journal!.publish(publish);
+  }
+
+  /** Saves it if that was not done for so long, milliseconds. */
+  refresh(age: number): void {
+    if (this.#journal !== undefined && this.#keeper.clock.now() - this.#journal.savedAt >= age / 2)
+      this.note();
+  }
+
+  /** What is not told by messages has changed. */
+  note(): void {
+    this.#journal?.note();
+  }
+
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
     this.#closing = new Closing(code, reason);
@@ -160,7 +204,7 @@ export class ServerSession implements Receiver {
   /** Closes at once what cannot go on: what was never sent is not sent any more. */
   fail(code: number, reason: string): void {
     if (!this.isOpen) return;
-    this.#outgoing.discardUnsent();
+    this.#outgoing.discardUnsent(this.#journal?.writtenTo);
     this.close(code, reason);
   }
 
@@ -274,6 +318,7 @@ export class ServerSession implements Receiver {
   }
 
   take(item: Numbered): void {
+    this.#journal?.note();
     if (!(item instanceof Closing)) {
       if (this.isOpen) this.#owner!.onMessage(item);
       return;
@@ -284,7 +329,62 @@ export class ServerSession implements Receiver {
     this.#outgoing.push(this.#closing);
   }
 
+  // What a journal asks and tells (JournalSource).
+
+  snapshot(): Snapshot {
+    const { received } = this.#incoming;
+    const { last, acknowledged } = this.#outgoing;
+    const fields = {
+      ...this.#owner?.save?.(),
+      binding: this.binding,
+      carrier: this.carrier,
+      received: String(received),
+      sent: String(last),
+      ...(this.#peerClosing !== undefined && { close: JSON.stringify(this.#peerClosing) }),
+    };
+    return { fields, acknowledged, handedOn: this.#incoming.handedOn };
+  }
+
+  messagesAfter(number: number): readonly Numbered[] {
+    return this.#outgoing.after(number);
+  }
+
+  onSaved(handedOn: HandedOn): void {
+    this.#incoming.keep(handedOn);
+    this.#outgoing.limit = this.#journal!.savedTo;
+    if (this.#held?.isDue === true) this.#answerHeld();
+    this.flush();
+    this.#acknowledgeIfDue();
+    this.#concludeClose();
+  }
+
+  /** Another server has it: its client is to go there. */
+  onMoved(): void {
+    this.#leave({ code: 1006, reason: '', wasClean: false, initiator: 'network' }, 'lost', 'unavailable');
+  }
+
+  #restore({ fields, messages }: SavedSession): void {
+    const { received, sent, close } = fields;
+    this.#outgoing.restore(
+      Number(sent) - messages.length,
+      messages.map(([, item]) => item),
+    );
+    this.#incoming.restore(Number(received));
+    const last = messages.at(-1)?.[1];
+    if (last instanceof Closing) {
+      this.#closing = last;
+      this.#waitForClose();
+    }
+    if (close === undefined) return;
+    const { close: code, reason = '' } = JSON.parse(close) as { close: number; reason?: string };
+    this.#peerClosing = new Closing(code, reason);
+  }
+
   #sayMore(): void {
+    if (this.#journal !== undefined) {
+      this.#journal.note();
+      return;
+    }
     const push = this.#push;
     if (push?.name === 'websocket') this.flush();
     else if (!this.#isBusy && (push !== undefined || this.#held !== undefined)) {
@@ -320,7 +420,10 @@ export class ServerSession implements Receiver {
   /** A client that has much to take before the close gets on as long as it goes on. */
   #acknowledge(number: number): void {
     if (this.#closeAt !== Infinity && number > this.#outgoing.acknowledged) this.#waitForClose();
+    const before = this.#outgoing.waiting;
     this.#outgoing.acknowledge(number);
+    this.#journal?.noteAcknowledged(number);
+    if (this.#outgoing.waiting < before) this.#owner!.onSent();
   }
 
   /** The first header on a push carrier, and all that waits. */
@@ -362,14 +465,19 @@ export class ServerSession implements Receiver {
     if (this.#held !== undefined) this.#answerHeld();
     this.carrier = wait > 0 ? 'long-polling' : 'polling';
     const mustAnswer = isNew || this.#outgoing.hasNext || this.#incoming.isDue;
-    if (mustAnswer || wait === 0 || !this.isOpen) {
+    // Whoever polls is there until the next request is due.
+    const grace = wait === 0 ? this.#heartbeat : 0;
+    if (!mustAnswer && wait > 0 && this.isOpen)
+      this.#hold(exchange, Math.min(wait, this.#heartbeat), false, grace);
+    else if (this.#journal?.isSaved === false) this.#hold(exchange, SAVED_WITHIN, true, grace);
+    else {
       this.#answer(exchange);
-      // Whoever polls is there until the next request is due.
-      if (this.#held === undefined) this.#detached(wait === 0 ? this.#heartbeat : 0);
-      return;
+      this.#detached(grace);
     }
-    const until = this.#keeper.clock.now() + Math.min(wait, this.#heartbeat);
-    this.#held = { exchange, until };
+  }
+
+  #hold(exchange: HttpExchange, wait: number, isDue: boolean, grace: number): void {
+    this.#held = { exchange, until: this.#keeper.clock.now() + wait, isDue, grace };
     exchange.onGone = () => this.#heldIsGone(exchange);
     this.#arm();
   }
@@ -381,11 +489,11 @@ export class ServerSession implements Receiver {
   }
 
   #answerHeld(): void {
-    const { exchange } = this.#held!;
+    const { exchange, grace } = this.#held!;
     this.#held = undefined;
     exchange.onGone = undefined;
     this.#answer(exchange);
-    this.#detached();
+    this.#detached(grace);
   }
 
   /** Answers with all that may be sent. */
@@ -409,7 +517,7 @@ export class ServerSession implements Receiver {
     this.#incoming.owed = 0;
     const header = {
       gen: this.generation,
-      ack: this.#incoming.received,
+      ack: this.#incoming.acknowledgeable,
       seq: this.#outgoing.sent + 1,
       ...more,
     };
@@ -447,7 +555,7 @@ export class ServerSession implements Receiver {
   }
 
   #sayAcknowledgement(push: PushCarrier): void {
-    push.put(this.#incoming.received);
+    push.put(this.#incoming.acknowledgeable);
     push.flush();
     this.#incoming.owed = 0;
     this.#acknowledgeAt = Infinity;
@@ -456,7 +564,7 @@ export class ServerSession implements Receiver {
 
   /** Ends what both sides have closed, or the client has acknowledged to be closed. */
   #concludeClose(): void {
-    if (this.#end !== undefined) return;
+    if (this.#end !== undefined || this.#journal?.isSaved === false) return;
     const peer = this.#peerClosing;
     if (peer !== undefined) {
       this.flush();
@@ -531,9 +639,16 @@ export class ServerSession implements Receiver {
 
   #finish(info: CloseInfo, parting: Parting): void {
     if (this.#end !== undefined) return;
+    this.#leave(info, parting, 'unknown-session');
+    // What its owner has done at the end is saved as well.
+    this.#journal?.close(true);
+  }
+
+  #leave(info: CloseInfo, parting: Parting, error: 'unknown-session' | 'unavailable'): void {
+    if (this.#end !== undefined) return;
     this.#end = info;
     this.#alarm.clear();
-    this.#letGo(parting, 'unknown-session', UNKNOWN);
+    this.#letGo(parting, error, error === 'unavailable' ? MOVED : UNKNOWN);
     this.#keeper.forget(this);
     this.#owner?.onEnd(info);
   }
@@ -552,6 +667,7 @@ export class ServerSession implements Receiver {
 }
 
 export const FENCED = 'Another carrier has this or a higher generation.';
+const MOVED = 'Another server has this session now.';
 export const UNKNOWN = 'There is no session with this token: open a new one.';
 
 export const NO_WINDOW = 'The first header of a generation has no "window".';

@@ -1,6 +1,6 @@
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
-import type { Clock } from '../protocol/clock.js';
+import type { Alarm, Clock } from '../protocol/clock.js';
 import { MESSAGE_OVERHEAD } from './inbox.js';
 import { ERRORS, Closing, isLarger, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
 import type { HttpExchange, SocketLink } from './server-carriers.js';
@@ -17,6 +17,7 @@ import {
 } from './server-session.js';
 import type { Peers } from './peers.js';
 import { Relay } from './relay.js';
+import type { SavedSession, SessionStore } from './store.js';
 import { SessionSocket } from './server-socket.js';
 import { readToken, writeToken, type Signer } from './token.js';
 
@@ -38,10 +39,20 @@ export interface Asker {
   decide?(protocols: readonly string[], opening: SessionOpening): void;
 }
 
-/** A session that another server has. */
+/** A session that is not here. */
 export interface Elsewhere {
+  readonly session: string;
+  readonly binding: string;
+  /** The server that had it when its token was written. */
   readonly node: string;
   readonly token: string;
+}
+
+/** What lets another server go on with the sessions of one that is dead. */
+export interface Durability {
+  readonly store: SessionStore;
+  /** Makes the owner of a session that another server had. @param fields what its owner there had saved. */
+  restore(session: ServerSession, fields: Readonly<Record<string, string>>): SessionOwner;
 }
 
 /** An opening that waits for a decision: exactly one of its methods is called, once. */
@@ -61,7 +72,7 @@ export interface Attempt {
   readonly carrier: CarrierName;
   attach(session: ServerSession): void;
   /** Goes on at another server. */
-  relay(node: string): void;
+  readonly relay: (node: string) => void;
   readonly refuse: (
     error: keyof typeof ERRORS,
     message: string,
@@ -69,6 +80,16 @@ export interface Attempt {
     retryAfter?: number,
   ) => void;
 }
+
+/** Whoever looks for a session. */
+interface Seeker {
+  onHere(session: ServerSession): void;
+  onThere(node: string): void;
+  readonly refuse: Attempt['refuse'];
+}
+
+/** Where a session is: here, at another server, or nowhere. */
+type Found = ServerSession | { readonly node: string } | undefined | 'nobody knows';
 
 /** The newest attempt with an opening key that is not decided about. */
 interface Undecided {
@@ -93,6 +114,9 @@ const ENDED_KEYS = 10_000;
 /** How long it is known to all servers which of them has an opening key, milliseconds: no request is under way for longer. */
 const CLAIM_LIFETIME = 600_000;
 
+/** How often what is saved is saved again, although nothing happens, milliseconds: so it must be kept for longer. */
+export const REFRESH = 60_000;
+
 /** How long a ticket is good, milliseconds. */
 const TICKET_LIFETIME = 30_000;
 
@@ -103,9 +127,14 @@ export class SessionServer implements SessionKeeper {
   readonly base64: Base64;
   /** To the servers that share the sessions, if there are any. */
   readonly relay: Relay | undefined;
+  readonly store: SessionStore | undefined;
   readonly #platform: SessionPlatform;
   readonly #peers: Peers | undefined;
+  readonly #durability: Durability | undefined;
   readonly #node: string;
+  /** Those that are asked for at the store, and who waits for them. */
+  readonly #taking = new Map<string, ((found: Found) => void)[]>();
+  readonly #refresh: Alarm | undefined;
   readonly #sessions = new Map<string, ServerSession>();
   /** By binding and opening key. */
   readonly #opened = new Map<string, ServerSession>();
@@ -113,8 +142,14 @@ export class SessionServer implements SessionKeeper {
   readonly #ended = new Map<string, number>();
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
+  #isClosed = false;
 
-  constructor(settings: SessionServerSettings, platform: SessionPlatform, peers?: Peers) {
+  constructor(
+    settings: SessionServerSettings,
+    platform: SessionPlatform,
+    peers?: Peers,
+    durability?: Durability,
+  ) {
     this.settings = settings;
     this.clock = platform.clock;
     this.base64 = platform.base64;
@@ -122,6 +157,11 @@ export class SessionServer implements SessionKeeper {
     this.#peers = peers;
     this.#node = peers?.id ?? platform.randomId();
     if (peers !== undefined) this.relay = new Relay(peers, this);
+    if (durability === undefined) return;
+    this.#durability = durability;
+    this.store = durability.store;
+    this.#refresh = this.clock.alarm(() => this.#refreshSaved());
+    this.#refresh.set(REFRESH);
   }
 
   /** A header, as many messages as the window has room for, and a few records that nobody knows. */
@@ -144,8 +184,8 @@ export class SessionServer implements SessionKeeper {
     const content = readToken(token, from.binding, this.#platform.seconds(), this.#platform);
     const session = content === undefined ? undefined : this.#sessions.get(content.session);
     if (session !== undefined) return session.binding === from.binding ? session : undefined;
-    if (content === undefined || content.node === this.#node || this.#peers === undefined) return undefined;
-    return { node: content.node, token };
+    if (content === undefined || this.#peers === undefined) return undefined;
+    return { ...content, binding: from.binding, token };
   }
 
   /**
@@ -159,15 +199,17 @@ export class SessionServer implements SessionKeeper {
     body: string,
     exchange: HttpExchange,
   ): void {
-    if (place === undefined || place instanceof ServerSession) this.#request(from, place, body, exchange);
-    else {
-      this.#seek(
-        place.node,
-        () => this.relay!.request(place.node, from, place.token, body, exchange),
-        (error, message, status = ERRORS[error], retryAfter) =>
-          exchange.answer(status, errorLine(error, message), retryAfter),
-      );
+    if (place === undefined || place instanceof ServerSession) {
+      this.#request(from, place, body, exchange);
+      return;
     }
+    const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
+      exchange.answer(status, errorLine(error, message), retryAfter);
+    this.#seek(place, {
+      onHere: (session) => this.#request(from, session, body, exchange),
+      onThere: (node) => this.relay!.request(node, from, place.token, body, exchange),
+      refuse,
+    });
   }
 
   #request(from: Asker, session: ServerSession | undefined, body: string, exchange: HttpExchange): void {
@@ -199,7 +241,7 @@ export class SessionServer implements SessionKeeper {
   /** A GET of an `EventSource`. */
   events(from: Asker, ticket: string, exchange: HttpExchange): void {
     const node = TICKET.exec(ticket)?.[1] ?? this.#node;
-    if (node !== this.#node && this.#peers?.stateOf(node) === 'here') {
+    if (node !== this.#node && this.#stateOf(node) === 'here') {
       this.relay!.events(node, from, ticket, exchange);
     } else if (!this.#attachEvents(from, ticket, exchange)) exchange.nothing();
   }
@@ -218,7 +260,20 @@ export class SessionServer implements SessionKeeper {
     const place = this.find(from, header.token);
     if (place === undefined) attempt.refuse('unknown-session', UNKNOWN);
     else if (place instanceof ServerSession) this.#attach(place, attempt);
-    else this.#seek(place.node, () => attempt.relay(place.node), attempt.refuse);
+    else {
+      this.#seek(place, {
+        onHere: (session) => this.#attach(session, attempt),
+        onThere: attempt.relay,
+        refuse: attempt.refuse,
+      });
+    }
+  }
+
+  /** Nothing is relayed any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#refresh?.clear();
+    this.relay?.close();
   }
 
   isTooLarge(item: Numbered): boolean {
@@ -243,8 +298,10 @@ export class SessionServer implements SessionKeeper {
 
   forget(session: ServerSession): void {
     this.#sessions.delete(session.id);
-    this.#opened.delete(session.openingKey);
-    this.#rememberEnded(session.openingKey);
+    if (session.openingKey !== '') {
+      this.#opened.delete(session.openingKey);
+      this.#rememberEnded(session.openingKey);
+    }
     this.#forgetTicket(session);
   }
 
@@ -268,12 +325,63 @@ export class SessionServer implements SessionKeeper {
     attempt.attach(session);
   }
 
-  /** Goes on at a server, if it is there. */
-  #seek(node: string, onHere: () => void, refuse: Attempt['refuse']): void {
-    const state = this.#peers!.stateOf(node);
-    if (state === 'here') onHere();
-    else if (state === 'gone') refuse('unknown-session', UNKNOWN);
-    else refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
+  #stateOf(node: string): 'here' | 'gone' | 'unsure' {
+    if (this.#isClosed) return 'unsure';
+    return this.#peers?.stateOf(node) ?? 'gone';
+  }
+
+  /** Goes on where a session is now. */
+  #seek(place: Elsewhere, { onHere, onThere, refuse }: Seeker): void {
+    const { node } = place;
+    const state = node === this.#node ? 'gone' : this.#peers!.stateOf(node);
+    if (state === 'here') onThere(node);
+    else if (state === 'unsure') refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
+    else if (this.#durability === undefined) refuse('unknown-session', UNKNOWN);
+    else {
+      this.#take(this.#durability, place.session, (found) => {
+        if (found === 'nobody knows') refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
+        else if (found === undefined) refuse('unknown-session', UNKNOWN);
+        else if (typeof found === 'object' && 'node' in found) onThere(found.node);
+        else if (found.binding === place.binding) onHere(found);
+        else refuse('unknown-session', UNKNOWN);
+      });
+    }
+  }
+
+  /** Takes a session from a server that is gone, if nobody has done so. */
+  #take(durability: Durability, id: string, onFound: (found: Found) => void): void {
+    const here = this.#sessions.get(id);
+    const waiting = this.#taking.get(id);
+    if (here !== undefined) onFound(here);
+    else if (waiting !== undefined) waiting.push(onFound);
+    else {
+      const all = [onFound];
+      this.#taking.set(id, all);
+      const isGone = (node: string): boolean => node === this.#node || this.#peers!.stateOf(node) === 'gone';
+      durability.store.take(id, isGone, (found, isKnown) => {
+        this.#taking.delete(id);
+        const place = isKnown ? this.#placeOf(durability, id, found) : 'nobody knows';
+        for (const tell of all) tell(place);
+      });
+    }
+  }
+
+  #placeOf(durability: Durability, id: string, found: SavedSession | string | undefined): Found {
+    if (found === undefined) return undefined;
+    if (typeof found === 'string') {
+      return this.#peers!.stateOf(found) === 'here' ? { node: found } : 'nobody knows';
+    }
+    const { binding = '', carrier } = found.fields;
+    const session = new ServerSession(id, binding, carrier as CarrierName, this, found);
+    this.#sessions.set(id, session);
+    session.owner = durability.restore(session, found.fields);
+    return session;
+  }
+
+  /** What is saved is forgotten after some time, so that of a session that nobody takes nothing stays. */
+  #refreshSaved(): void {
+    for (const session of this.#sessions.values()) session.refresh(REFRESH);
+    this.#refresh!.set(REFRESH);
   }
 
   #findByKey(from: Asker, attempt: Attempt): void {
@@ -331,8 +439,12 @@ export class SessionServer implements SessionKeeper {
     }
     this.#undecided.delete(key);
     const { attempt } = undecided;
-    if (holder === undefined) attempt.refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
-    else this.#seek(holder, () => attempt.relay(holder), attempt.refuse);
+    // It may have been claimed all the same, and nobody is told.
+    if (holder === undefined) this.#peers!.claims!.release(this.#platform.sign(key));
+    const state = holder === undefined ? 'unsure' : this.#peers!.stateOf(holder);
+    if (state === 'here') attempt.relay(holder!);
+    else if (state === 'gone') attempt.refuse('unknown-session', UNKNOWN);
+    else attempt.refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
   }
 
   #openingOf(from: Asker, key: string, undecided: Undecided): SessionOpening {

@@ -1,0 +1,165 @@
+import type { Clock } from '../protocol/clock.js';
+import type { HandedOn } from './incoming.js';
+import type { Numbered } from './records.js';
+import type { KeptPublish, SaveOutcome, SavedSession, SessionStore } from './store.js';
+
+/** A session, as it is at one moment. */
+export interface Snapshot {
+  /** By name, all of them. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** How many of its messages the client has. */
+  readonly acknowledged: number;
+  /** What was handed on of what the client has sent. */
+  readonly handedOn: HandedOn;
+}
+
+/** What a journal writes down. */
+export interface JournalSource {
+  snapshot(): Snapshot;
+  /** The messages to the client behind a number. */
+  messagesAfter(number: number): readonly Numbered[];
+  /** What was so at some moment is kept now. */
+  onSaved(handedOn: HandedOn): void;
+  /** Another server has the session. */
+  onMoved(): void;
+}
+
+/** How many messages that the client has are kept before they are let go. */
+const TRIM = 64;
+
+/** Saves what happens to a session: one change after another, each with all that has happened meanwhile. */
+export class Journal {
+  /** The last message to the client that is saved. */
+  savedTo: number;
+  readonly #id: string;
+  readonly #store: SessionStore;
+  readonly #clock: Clock;
+  readonly #source: JournalSource;
+  #number: number;
+  #fields: Readonly<Record<string, string>> = {};
+  #acknowledged: number;
+  #publishes: KeptPublish[] = [];
+  /** The last message that is being saved. */
+  #savingTo: number;
+  #isSaving = false;
+  #isDirty = false;
+  #isClosed = false;
+  /** Nothing is saved any more. */
+  #isOver = false;
+  #isWhole: boolean;
+  savedAt: number;
+
+  /** @param saved what was saved of it by another server. */
+  constructor(
+    id: string,
+    store: SessionStore,
+    clock: Clock,
+    source: JournalSource,
+    saved: SavedSession | undefined,
+    acknowledged: number,
+  ) {
+    this.#id = id;
+    this.#store = store;
+    this.#clock = clock;
+    this.#source = source;
+    this.#number = saved?.number ?? 0;
+    this.#isWhole = saved === undefined;
+    this.savedTo = saved?.messages.at(-1)?.[0] ?? acknowledged;
+    this.#acknowledged = acknowledged;
+    this.#savingTo = this.savedTo;
+    this.savedAt = clock.now();
+  }
+
+  /** Whether all that has happened is saved. */
+  get isSaved(): boolean {
+    return !this.#isDirty && !this.#isSaving;
+  }
+
+  /** The last message that is saved, or may be. */
+  get writtenTo(): number {
+    return this.#savingTo;
+  }
+
+  /** Something has happened. */
+  note(): void {
+    if (this.#isDirty || this.#isClosed) return;
+    this.#isDirty = true;
+    if (!this.#isSaving) this.#clock.soon(() => this.#save());
+  }
+
+  /** The client has all messages up to this one. */
+  noteAcknowledged(number: number): void {
+    if (number - this.#acknowledged >= TRIM) this.note();
+  }
+
+  publish(publish: KeptPublish): void {
+    this.#publishes.push(publish);
+    this.note();
+  }
+
+  /** The session is not here any more. @param hasEnded whether it is nowhere else either. */
+  close(hasEnded: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (hasEnded) this.#finish();
+    else this.#isOver = true;
+  }
+
+  /** What is to be published is published, all the same. */
+  #finish(): void {
+    if (this.#isSaving) return;
+    this.#isDirty = this.#publishes.length > 0;
+    if (this.#isDirty) {
+      this.#save();
+      return;
+    }
+    this.#isOver = true;
+    this.#store.remove(this.#id);
+  }
+
+  #save(): void {
+    if (!this.#isDirty || this.#isSaving || this.#isOver) return;
+    this.#isDirty = false;
+    this.#isSaving = true;
+    const { fields, acknowledged, handedOn } = this.#source.snapshot();
+    const before = this.#isWhole ? {} : this.#fields;
+    const from = this.#isWhole ? acknowledged : this.#savingTo;
+    const messages = this.#source.messagesAfter(from);
+    const change = {
+      isWhole: this.#isWhole,
+      fields: Object.fromEntries(Object.entries(fields).filter(([name, value]) => before[name] !== value)),
+      messages: messages.map((item, index) => [from + 1 + index, item] as const),
+      acknowledged,
+      publishes: this.#publishes,
+    };
+    this.#isWhole = false;
+    this.#fields = fields;
+    this.#acknowledged = acknowledged;
+    this.#publishes = [];
+    this.#savingTo = from + messages.length;
+    this.#store.save(this.#id, ++this.#number, change, (outcome) =>
+      this.#onSaved(outcome, handedOn, change.publishes),
+    );
+  }
+
+  #onSaved(outcome: SaveOutcome, handedOn: HandedOn, publishes: readonly KeptPublish[]): void {
+    if (this.#isOver) return;
+    this.#isSaving = false;
+    if (outcome === 'lost') {
+      this.#isOver = true;
+      if (!this.#isClosed) this.#source.onMoved();
+      return;
+    }
+    if (outcome === 'missing') {
+      this.#isWhole = true;
+      this.#publishes.unshift(...publishes);
+      this.#isDirty = true;
+    } else {
+      this.savedAt = this.#clock.now();
+      this.savedTo = this.#savingTo;
+      if (!this.#isClosed) this.#source.onSaved(handedOn);
+    }
+    if (this.#isClosed) this.#finish();
+    else if (this.#isDirty) this.#save();
+  }
+}
