@@ -3,6 +3,7 @@
 export interface NatsMessage {
   readonly subject: string;
   readonly data: Uint8Array;
+  readonly headers?: { get(name: string): string } | undefined;
 }
 
 export interface NatsSubscription {

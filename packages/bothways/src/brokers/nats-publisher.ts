@@ -1,5 +1,7 @@
 import { BrokerError } from '../protocol/errors.js';
-import type { NatsConnection } from './nats-connection.js';
+import type { HistoryLimits } from '../pubsub/history.js';
+import { isPermissionError, type NatsConnection } from './nats-connection.js';
+import { isJetStreamAnswer } from './nats-jetstream.js';
 import { subjectOf } from './nats-subjects.js';
 import { Outbox, type Unconfirmed } from './outbox.js';
 import { cutIntoPieces } from './pieces.js';
@@ -7,10 +9,22 @@ import { cutIntoPieces } from './pieces.js';
 /** The largest message: bytes, or UTF-16 code units of text. */
 export const MAX_MESSAGE = 64 * 1024 * 1024;
 
+/** After how long a message is sent again that JetStream has not taken, milliseconds. */
+const RETRY_DELAY = 500;
+
+/** Who hands messages to JetStream. */
+export interface NatsKeeper {
+  /** Is fulfilled when it has the message. */
+  send(message: Unconfirmed): Promise<void>;
+  /** Sees to it that it can take messages. */
+  prepare(): Promise<unknown>;
+}
+
 /**
  * Publishes over core NATS, which confirms nothing: what was written may be lost with the connection. So all is kept
  * until NATS has answered a question that was asked after it, and is written again, in its order, after a reconnect.
- * Nothing is written in between, for the client would send it before that.
+ * Nothing is written in between, for the client would send it before that. What is to be kept goes to JetStream, which
+ * confirms each message, and knows those that come again.
  */
 export class NatsPublisher {
   readonly #connection: NatsConnection;
@@ -23,6 +37,9 @@ export class NatsPublisher {
   /** What was written to this connection since NATS was asked last. */
   #written: Unconfirmed[] = [];
   #isAsking = false;
+  /** Set before anything is published that is to be kept. */
+  keeper: NatsKeeper | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
   /** @param maxWaiting how much may be unconfirmed, bytes. */
   constructor(
@@ -52,19 +69,20 @@ export class NatsPublisher {
     return this.#outbox.waiting;
   }
 
-  /** @throws {BrokerError} `ERR_BROKER_FULL`. */
-  publish(topic: string, data: string | Uint8Array): void {
+  /** @returns its number. @throws {BrokerError} `ERR_BROKER_FULL`. */
+  publish(topic: string, data: string | Uint8Array, limits?: HistoryLimits): number {
     if (data.length > MAX_MESSAGE) {
       throw new BrokerError(
         'ERR_BROKER_FULL',
         `The message is larger than ${MAX_MESSAGE}, which is the most`,
       );
     }
-    const message = this.#outbox.put(topic, data);
+    const message = this.#outbox.put(topic, data, limits);
     // Without `info` the client has been disconnected, and its status has not come yet.
-    if (!this.#isConnected || this.#connection.info === undefined) return;
+    if (!this.#isConnected || this.#connection.info === undefined) return message.number;
     this.#write(message);
-    this.#askLater();
+    if (limits === undefined) this.#askLater();
+    return message.number;
   }
 
   connect(): void {
@@ -75,6 +93,7 @@ export class NatsPublisher {
 
   disconnect(): void {
     this.#epoch++;
+    clearTimeout(this.#retry);
     this.#isConnected = false;
     this.#isAsking = false;
     this.#written = [];
@@ -93,6 +112,10 @@ export class NatsPublisher {
   }
 
   #write(message: Unconfirmed): void {
+    if (message.limits !== undefined) {
+      void this.#keep(message);
+      return;
+    }
     const { topic, bytes } = message;
     const subject = subjectOf(this.#prefix, topic);
     const limit = this.#connection.info?.max_payload ?? Infinity;
@@ -107,6 +130,36 @@ export class NatsPublisher {
         new BrokerError('ERR_BROKER_REFUSED', 'The NATS client does not take a message', { cause: error }),
       );
     }
+  }
+
+  async #keep(message: Unconfirmed): Promise<void> {
+    const epoch = this.#epoch;
+    try {
+      await this.keeper!.send(message);
+      this.#outbox.settle(message);
+    } catch (error) {
+      if (isJetStreamAnswer(error) || isPermissionError(error)) {
+        if (this.#outbox.settle(message)) this.#onFailed(refused(message, error));
+      } else if (epoch === this.#epoch) {
+        // Nobody knows whether it is kept: all is sent again, in its order.
+        this.disconnect();
+        this.#connectLater();
+      }
+    }
+  }
+
+  #connectLater(): void {
+    const epoch = this.#epoch;
+    const again = async (): Promise<void> => {
+      const isReady = await this.keeper!.prepare().then(
+        () => true,
+        () => false,
+      );
+      if (epoch !== this.#epoch) return;
+      if (isReady) this.connect();
+      else this.#connectLater();
+    };
+    this.#retry = setTimeout(() => void again(), RETRY_DELAY).unref();
   }
 
   /** One question at a time, and not before the end of the tick, so that it is for many messages. */
@@ -133,4 +186,12 @@ export class NatsPublisher {
     for (const message of written) this.#outbox.settle(message);
     if (this.#written.length > 0) this.#askLater();
   }
+}
+
+function refused({ topic }: Unconfirmed, cause: Error): BrokerError {
+  return new BrokerError(
+    'ERR_BROKER_REFUSED',
+    `JetStream has not taken a message to '${topic}': ${cause.message}`,
+    { cause },
+  );
 }

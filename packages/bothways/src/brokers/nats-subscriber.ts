@@ -14,6 +14,8 @@ const RETRY_DELAY = 30_000;
 
 export interface NatsSubscriberEvents {
   receive(topic: string, data: string | Uint8Array): void;
+  /** A message that JetStream keeps under a number, and that of the one before it in its topic; perhaps not once only. */
+  receiveKept(topic: string, envelope: Envelope, number: number, previous: number): void;
   /** All subscriptions hold, after `connect`. */
   subscribed(): void;
   /** Something may be missing, without a new connection. */
@@ -95,12 +97,17 @@ export class NatsSubscriber {
     for (const filter of this.#subscriptions.keys()) this.unsubscribe(filter);
   }
 
-  #take(filter: string, { subject, data }: NatsMessage): void {
+  #take(filter: string, { subject, data, headers }: NatsMessage): void {
     if (!this.#isSubscribed) return;
     const topic = topicOf(this.#prefix, subject);
     // `*` and `>` have topics that begin with $ as well.
     if (!matches(filter, topic)) return;
     const envelope = this.#envelopeOf(Buffer.from(data.buffer, data.byteOffset, data.length));
+    const kept = headers?.get('Nats-Sequence') ?? '';
+    if (envelope !== undefined && kept !== '') {
+      this.#events.receiveKept(topic, envelope, Number(kept), Number(headers!.get('Nats-Last-Sequence')));
+      return;
+    }
     if (envelope === undefined || envelope.node === this.#self) return;
     if (this.#origins.isNew(envelope.node, envelope.number)) this.#events.receive(topic, envelope.data);
   }

@@ -1,10 +1,19 @@
+import { jetstream } from '@nats-io/jetstream';
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startNats, type BrokerServer } from '../../../../test/peers/brokers.js';
 import { freePort } from '../../../../test/peers/start.js';
 import { Arrivals, turns, until } from '../node/test-arrivals.js';
 import type { BrokerError } from '../protocol/errors.js';
-import { testBroker, type TestNode } from '../pubsub/test-broker.js';
+import type { BrokerMessage } from '../pubsub/broker-history.js';
+import type { HistoryLimits } from '../pubsub/history.js';
+import { testBroker } from '../pubsub/test-broker.js';
+import {
+  KEPT,
+  testBrokerHistory,
+  type HistoryNode,
+  type KeptArrival,
+} from '../pubsub/test-broker-history.js';
 import { startFaultProxy, type FaultProxy } from '../testing/index.js';
 import { seal } from './envelope.js';
 import type { NatsSubscribeOptions } from './nats-connection.js';
@@ -13,7 +22,7 @@ import { natsBroker, type NatsBrokerOptions } from './nats.js';
 type Published = readonly [topic: string, data: string | Uint8Array];
 
 /** A node, and what its broker tells it. */
-interface Node extends TestNode {
+interface Node extends HistoryNode {
   readonly connection: NatsConnection;
   /** `missed`, and the text of each message, in their order. */
   readonly story: Arrivals<string>;
@@ -24,6 +33,7 @@ interface Node extends TestNode {
 interface NodeOptions {
   readonly connection?: ConnectionOptions;
   readonly broker?: NatsBrokerOptions;
+  readonly kept?: HistoryLimits;
 }
 
 let server: BrokerServer;
@@ -59,27 +69,38 @@ async function connectTo(port: number | undefined, options: ConnectionOptions = 
 /** A node of this test. */
 async function openNode(port: number | undefined, options: NodeOptions = {}): Promise<Node> {
   const connection = await connectTo(port, options.connection);
-  const broker = natsBroker(connection, { prefix: `test.${tests}`, ...options.broker });
+  const broker = natsBroker(connection, {
+    prefix: `test.${tests}`,
+    jetstream: jetstream(connection),
+    ...options.broker,
+  });
+  const kept = new Arrivals<KeptArrival>();
   const received = new Arrivals<Published>();
   const story = new Arrivals<string>();
   const missed = new Arrivals<null>();
   const failures = new Arrivals<BrokerError>();
-  await broker.open({
-    receive(topic, data) {
+  const node = {
+    receive(topic: string, data: string | Uint8Array) {
       received.push([topic, data]);
       if (typeof data === 'string') story.push(data);
     },
-    receiveKept() {},
+    receiveKept(topic: string, message: BrokerMessage) {
+      kept.push({ topic, ...message });
+      if (typeof message.data === 'string') story.push(message.data);
+    },
     missed() {
       missed.push(null);
       story.push('missed');
     },
     failed: failures.push,
-  });
+  };
+  await broker.open(node, options.kept);
   onTestFinished(() => broker.close());
   return {
     connection,
+    history: broker.history!,
     received,
+    kept,
     story,
     missed,
     failures,
@@ -136,6 +157,12 @@ testBroker('natsBroker', async () => [
   await openNode(server.port),
   await openNode(server.port),
   await openNode(server.port),
+]);
+
+testBrokerHistory('natsBroker with JetStream', async () => [
+  await openNode(server.port, { kept: KEPT }),
+  await openNode(server.port, { kept: KEPT }),
+  await openNode(server.port, { kept: KEPT }),
 ]);
 
 describe('natsBroker', () => {

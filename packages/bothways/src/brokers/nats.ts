@@ -1,7 +1,11 @@
 import { BrokerError } from '../protocol/errors.js';
 import { MILLISECONDS, SIZE, checkOptions, type Rule } from '../protocol/options.js';
 import type { Broker, BrokerNode } from '../pubsub/broker.js';
+import type { HistoryLimits } from '../pubsub/history.js';
+import type { Envelope } from './envelope.js';
 import { isPermissionError, type NatsConnection, type NatsStatus } from './nats-connection.js';
+import { NatsHistory } from './nats-history.js';
+import { isJetStream, type NatsJetStream } from './nats-jetstream.js';
 import { NatsPublisher } from './nats-publisher.js';
 import { NatsSubscriber } from './nats-subscriber.js';
 import { within } from './within.js';
@@ -13,6 +17,14 @@ export type {
   NatsSubscribeOptions,
   NatsSubscription,
 } from './nats-connection.js';
+export type {
+  NatsConsumer,
+  NatsJetStream,
+  NatsJetStreamManager,
+  NatsStoredMessage,
+  NatsStreamConfig,
+  NatsStreamInfo,
+} from './nats-jetstream.js';
 
 /** How the topics of a server span several servers by way of NATS. */
 export interface NatsBrokerOptions {
@@ -27,6 +39,11 @@ export interface NatsBrokerOptions {
   openTimeout?: number | undefined;
   /** How long what was published may take to be sent when the server closes, milliseconds. 5 seconds. */
   closeTimeout?: number | undefined;
+  /**
+   * What keeps the history of topics that have one (the option `history` of `serve`): `jetstream(connection)` of
+   * `@nats-io/jetstream`. Nothing by default, and no topic has a history.
+   */
+  jetstream?: NatsJetStream | undefined;
 }
 
 const PREFIX = /^[\w-]+(?:\.[\w-]+)*$/;
@@ -39,6 +56,7 @@ const RULES: Readonly<Record<keyof NatsBrokerOptions, Rule>> = {
   maxWaiting: SIZE,
   openTimeout: MILLISECONDS,
   closeTimeout: MILLISECONDS,
+  jetstream: [isJetStream, 'an object of jetstream() of @nats-io/jetstream'],
 };
 
 const METHODS = [
@@ -58,6 +76,9 @@ class NatsBroker implements Broker {
   readonly #closeTimeout: number;
   readonly #publisher: NatsPublisher;
   readonly #subscriber: NatsSubscriber;
+  readonly history: NatsHistory | undefined;
+  /** The number that the last message has which is kept, and in which epoch. */
+  #last: readonly [epoch: string, number: number] = ['', 0];
   #node: BrokerNode | undefined;
   #isConnected = false;
   #isClosed = false;
@@ -72,12 +93,19 @@ class NatsBroker implements Broker {
     this.#publisher = new NatsPublisher(connection, this.#prefix, maxWaiting, (error) => this.#fail(error));
     this.#subscriber = new NatsSubscriber(connection, this.#prefix, this.#publisher.node, {
       receive: (topic, data) => this.#node?.receive(topic, data),
+      receiveKept: (topic, envelope, number, previous) =>
+        this.#receiveKept(topic, envelope, number, previous),
       subscribed: () => this.#subscribed(),
       missed: () => this.#node?.missed(),
     });
+    const { jetstream } = options;
+    if (jetstream !== undefined) {
+      this.history = new NatsHistory(connection, jetstream, this.#prefix, this.#publisher);
+      this.#publisher.keeper = this.history;
+    }
   }
 
-  async open(node: BrokerNode): Promise<void> {
+  async open(node: BrokerNode, kept?: HistoryLimits): Promise<void> {
     void this.#watch();
     void this.#connection.closed().then((error) => this.#end(error));
     const opened = new Promise<boolean>((resolve) => (this.#onOpened = resolve));
@@ -89,6 +117,7 @@ class NatsBroker implements Broker {
         `NATS did not answer within ${this.#openTimeout} milliseconds, or the connection is closed`,
       );
     }
+    if (kept !== undefined) await this.#openHistory(kept);
     this.#node = node;
   }
 
@@ -123,6 +152,30 @@ class NatsBroker implements Broker {
       );
     }
     this.#node = undefined;
+  }
+
+  async #openHistory(kept: HistoryLimits): Promise<void> {
+    try {
+      await this.history?.open(kept);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  #receiveKept(topic: string, { node, number, data }: Envelope, offset: number, previous: number): void {
+    const epoch = this.history?.epoch ?? '';
+    const [lastEpoch, last] = this.#last;
+    // By another subscription it has come already.
+    if (epoch === lastEpoch && offset === last) return;
+    this.#last = [epoch, offset];
+    if (epoch === lastEpoch && offset < last) {
+      // Numbers begin again in another stream: nobody knows what it has not got.
+      this.#node?.missed();
+      return;
+    }
+    const own = node === this.#publisher.node ? number : undefined;
+    this.#node?.receiveKept(topic, { data, position: { epoch, offset }, previous, own });
   }
 
   #isUsable(): boolean {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
 import { turns, until } from '../node/test-arrivals.js';
 import { testBroker } from '../pubsub/test-broker.js';
-import { testBrokerHistory } from '../pubsub/test-broker-history.js';
+import { KEPT, testBrokerHistory } from '../pubsub/test-broker-history.js';
 import type { EventEmitter } from 'node:events';
 import { redisBroker, type RedisClient } from './redis.js';
 import {
@@ -65,6 +65,19 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
   });
 
   describe('a broker of Redis', () => {
+    it('keeps one order of what it keeps and what it does not', async () => {
+      const { publisher, subscriber } = await openPair(makeClient, redis.port);
+      subscriber.subscribe('a');
+      await settle(subscriber, publisher);
+      const sent = numbers(0, 100);
+      for (const data of sent) {
+        if (Number(data) % 2 === 0) publisher.publish('a', data);
+        else publisher.history.publish('a', data, KEPT);
+      }
+      await until(() => subscriber.story.length === 100);
+      expect(subscriber.story).toEqual(sent);
+    });
+
     it('holds its subscriptions again when Redis was killed and has forgotten all, and tells once', async () => {
       const own = await startOwnRedis();
       const { networks, publisher, subscriber } = await openPair(makeClient, own.port);

@@ -30,15 +30,13 @@ export async function openNode(client: RedisClient, options: RedisBrokerOptions 
   const kept = new Arrivals<KeptArrival>();
   const failures = new Arrivals<BrokerError>();
   const story: string[] = [];
-  const order: string[] = [];
   await broker.open({
     receive: (topic, data) => {
-      order.push(Buffer.from(data as string).toString());
       received.push([topic, data]);
       if (!topic.startsWith('probe ')) story.push(Buffer.from(data as string).toString());
     },
     receiveKept: (topic, message) => {
-      order.push(Buffer.from(message.data as string).toString());
+      story.push(Buffer.from(message.data as string).toString());
       kept.push({ topic, ...message });
     },
     missed: () => void story.push('missed'),
@@ -50,7 +48,6 @@ export async function openNode(client: RedisClient, options: RedisBrokerOptions 
     history: broker.history!,
     received,
     kept,
-    order,
     failures,
     story,
     subscribe: (filter) => broker.subscribe(filter),
