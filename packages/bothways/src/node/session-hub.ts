@@ -77,8 +77,10 @@ export class SessionHub {
   }
 
   /** Resolves when the last WebSocket is gone: they have been told already. */
-  close(): Promise<void> {
-    return this.#carriers.empty();
+  async close(): Promise<void> {
+    const left = this.#carriers.empty();
+    this.sessions.close();
+    await left;
   }
 
   /** @throws what the option `user` throws. */

@@ -202,7 +202,7 @@ export class HereExchange implements Link, HttpExchange {
   }
 
   abandon(): void {
-    if (!this.hasGoneOut) this.#voice.say('abandon');
+    this.#voice.say('abandon');
   }
 
   take(kind: string, [size]: readonly unknown[]): void {

@@ -6,15 +6,20 @@ import {
   type Link,
   type Voice,
 } from './relay-links.js';
+import type { Alarm } from '../protocol/clock.js';
+import { isEntry, sizeOf, type Entry } from './relay-entries.js';
 import type { HttpExchange, SocketLink } from './server-carriers.js';
 import type { Asker, SessionServer } from './server.js';
 import { UNKNOWN, errorLine } from './server-session.js';
 
-/** What is said of a link, which is called by its number. */
-type Entry = readonly [kind: string, link: number, ...details: unknown[]];
-
 /** How much is sent to another server in one piece, UTF-16 code units, about. */
 const PIECE = 262_144;
+
+/** After how long it is tried again to tell that something is lost, milliseconds. */
+const RETRY = 1_000;
+
+/** Pieces are numbered from a multiple of this on, a higher one each time that the other server was forgotten. */
+const ERA = 2 ** 32;
 
 /** What whoever relays something says of it; all else is said by whoever has the session. */
 const SAID_BY_RELAY: ReadonlySet<string> = new Set(['message', 'took', 'gone']);
@@ -22,23 +27,39 @@ const SAID_BY_RELAY: ReadonlySet<string> = new Set(['message', 'took', 'gone']);
 /**
  * Another server: what has come here and is relayed to it (`away`), and what it relays to this one (`here`). Whoever
  * relays something gives it a number, by which both call it. What is said between two servers is sent in pieces, which
- * are numbered as well: where one is missing, all that is relayed between them breaks.
+ * are numbered as well: where one is missing, all that is relayed between them breaks. Whoever finds that says `reset`,
+ * and the other `broken`, with which all is over that it has relayed until then.
  */
 export class RelayPeer {
   readonly #server: SessionServer;
   readonly #send: (number: number, content: readonly Entry[]) => boolean;
   readonly #away = new Map<number, Link>();
   readonly #here = new Map<number, Link>();
+  readonly #retry: Alarm;
   #links = 0;
-  #sent = 0;
+  #sent: number;
   #received = 0;
   #entries: Entry[] = [];
   #size = 0;
 
-  /** @param send sends a piece; it returns false when it cannot. */
-  constructor(server: SessionServer, send: (number: number, content: readonly Entry[]) => boolean) {
+  /**
+   * @param era another one, and higher, each time that there is one for the same server; from 0 on.
+   * @param send sends a piece; it returns false when it cannot.
+   */
+  constructor(
+    server: SessionServer,
+    era: number,
+    send: (number: number, content: readonly Entry[]) => boolean,
+  ) {
     this.#server = server;
+    this.#sent = era * ERA;
     this.#send = send;
+    this.#retry = server.clock.alarm(() => this.reset());
+  }
+
+  /** How much is relayed. */
+  get size(): number {
+    return this.#away.size + this.#here.size;
   }
 
   relayExchange(exchange: HttpExchange, [kind, ...details]: readonly [kind: string, ...unknown[]]): void {
@@ -57,34 +78,45 @@ export class RelayPeer {
 
   /** Takes a piece. */
   take(number: number, content: readonly unknown[]): void {
-    if (number <= this.#received) return;
-    const isNext = number === this.#received + 1;
+    const before = this.#received;
+    if (number <= before) return;
     this.#received = number;
+    const isFirst = number % ERA === 1;
+    const isNext = isFirst || number === before + 1;
+    // Whoever begins again has forgotten all that was relayed.
+    if (isFirst && before > 0) this.#breakLinks();
     if (!isNext) this.reset();
     for (const entry of content) if (isEntry(entry)) this.#take(entry);
   }
 
   /** Something is lost: what is relayed breaks, at both servers. */
   reset(): void {
-    this.breakLinks();
+    this.#breakLinks();
     this.#say(['reset', 0]);
   }
 
-  breakLinks(): void {
+  /** What is relayed breaks; the other server is told, if it can be, and nothing more is said. */
+  close(): void {
+    this.#breakLinks();
+    this.#retry.clear();
+    this.#send(++this.#sent, [['reset', 0]]);
+  }
+
+  #breakLinks(): void {
     this.#entries = [];
     this.#size = 0;
-    for (const links of [this.#away, this.#here]) {
-      const broken = [...links.values()];
-      links.clear();
-      for (const link of broken) link.break();
-    }
+    breakAll(this.#away);
+    breakAll(this.#here);
   }
 
   #take([kind, link, ...details]: Entry): void {
     if (kind === 'request') this.#takeRequest(link, details);
     else if (kind === 'events') this.#takeEvents(link, details);
     else if (kind === 'socket') this.#takeSocket(link, details);
-    else if (kind === 'reset') this.breakLinks();
+    else if (kind === 'reset') {
+      this.#breakLinks();
+      this.#say(['broken', 0]);
+    } else if (kind === 'broken') breakAll(this.#here);
     else (SAID_BY_RELAY.has(kind) ? this.#here : this.#away).get(link)?.take(kind, details);
   }
 
@@ -126,7 +158,7 @@ export class RelayPeer {
 
   #say(entry: Entry): void {
     if (this.#entries.push(entry) === 1) this.#server.clock.soon(() => this.#flush());
-    for (const detail of entry) if (typeof detail === 'string') this.#size += detail.length;
+    this.#size += sizeOf(entry);
     if (this.#size >= PIECE) this.#flush();
   }
 
@@ -135,8 +167,10 @@ export class RelayPeer {
     if (entries.length === 0) return;
     this.#entries = [];
     this.#size = 0;
-    // The other server finds that this number is missing.
-    if (!this.#send(++this.#sent, entries)) this.breakLinks();
+    if (this.#send(++this.#sent, entries)) return;
+    this.#breakLinks();
+    // The other server finds that this number is missing, as soon as it gets another one.
+    this.#retry.set(RETRY);
   }
 }
 
@@ -145,6 +179,8 @@ function askerOf(binding: unknown): Asker {
   return { binding: String(binding) };
 }
 
-function isEntry(value: unknown): value is Entry {
-  return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]);
+function breakAll(links: Map<number, Link>): void {
+  const broken = [...links.values()];
+  links.clear();
+  for (const link of broken) link.break();
 }

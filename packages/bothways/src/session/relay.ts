@@ -12,6 +12,8 @@ export class Relay implements PeersListener {
   readonly #peers: Peers;
   readonly #server: SessionServer;
   readonly #known = new Map<string, RelayPeer>();
+  #eras = 0;
+  #isClosed = false;
 
   constructor(peers: Peers, server: SessionServer) {
     this.#peers = peers;
@@ -32,14 +34,34 @@ export class Relay implements PeersListener {
     return this.#peer(node).relaySocket(link, ['socket', from.binding]);
   }
 
+  /** How many requests and WebSockets are relayed, to others and from them. */
+  get size(): number {
+    let size = 0;
+    for (const peer of this.#known.values()) size += peer.size;
+    return size;
+  }
+
+  /** How many servers something is known of. */
+  get peers(): number {
+    return this.#known.size;
+  }
+
+  /** All that is relayed breaks, and nothing more is heard. */
+  close(): void {
+    this.#isClosed = true;
+    for (const peer of this.#known.values()) peer.close();
+    this.#known.clear();
+  }
+
   // What is heard of the others (PeersListener).
 
   receive(from: string, number: number, content: readonly unknown[]): void {
-    this.#peer(from).take(number, content);
+    if (!this.#isClosed) this.#peer(from).take(number, content);
   }
 
   onGone(node: string): void {
-    this.#known.get(node)?.breakLinks();
+    // Perhaps it is there, and only was not heard.
+    this.#known.get(node)?.close();
     this.#known.delete(node);
   }
 
@@ -50,7 +72,9 @@ export class Relay implements PeersListener {
   #peer(node: string): RelayPeer {
     let peer = this.#known.get(node);
     if (peer === undefined) {
-      peer = new RelayPeer(this.#server, (number, content) => this.#peers.send(node, number, content));
+      peer = new RelayPeer(this.#server, this.#eras++, (number, content) =>
+        this.#peers.send(node, number, content),
+      );
       this.#known.set(node, peer);
     }
     return peer;
