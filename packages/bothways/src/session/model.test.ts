@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runModel } from './test-model.js';
+import { runModel, type ModelServers } from './test-model.js';
 
 const SEEDS = 10_000;
 const SEEDS_BALANCED = 3_000;
@@ -12,11 +12,15 @@ const SEEDS_TO_FIND = 1_500;
 
 describe('Both ends in a storm', () => {
   it(`see exactly what the other sent, in order, for ${SEEDS} seeds`, { timeout: 300_000 }, () => {
-    expect(failuresOf(SEEDS, 1)).toEqual([]);
+    expect(failuresOf(SEEDS)).toEqual([]);
   });
 
   it('do so behind a balancer that sends everything to any of three servers', { timeout: 300_000 }, () => {
-    expect(failuresOf(SEEDS_BALANCED, 3)).toEqual([]);
+    expect(failuresOf(SEEDS_BALANCED, { count: 3 })).toEqual([]);
+  });
+
+  it('do so while servers are killed, or taken for dead', { timeout: 300_000 }, () => {
+    expect(failuresOf(SEEDS_BALANCED, { count: 3, areKilled: true })).toEqual([]);
   });
 
   it('replays the same from the same seed', () => {
@@ -30,7 +34,7 @@ describe('Both ends in a storm', () => {
   });
 });
 
-function failuresOf(seeds: number, servers: number): string[] {
+function failuresOf(seeds: number, servers?: ModelServers): string[] {
   const failures: string[] = [];
   const replayed = process.env['BOTHWAYS_SEED'];
   const trace = replayed === undefined ? undefined : print;
@@ -53,8 +57,8 @@ interface Mutant {
   readonly file: string;
   readonly line: string;
   readonly broken: string;
-  /** Behind how many servers it is looked for; 1 if left out. */
-  readonly servers?: number;
+  /** Which servers it is looked for with; one if left out. */
+  readonly servers?: ModelServers;
 }
 
 const MUTANTS: readonly Mutant[] = [
@@ -141,14 +145,42 @@ const MUTANTS: readonly Mutant[] = [
     file: 'relay-peer.ts',
     line: 'if (!isNext) this.reset();',
     broken: '',
-    servers: 3,
+    servers: { count: 3 },
   },
   {
     rule: 'one server has an opening key',
     file: 'server.ts',
     line: 'if (holder === this.#node) {',
     broken: 'if (holder !== undefined) {',
-    servers: 3,
+    servers: { count: 3 },
+  },
+  {
+    rule: 'nothing is sent before it is saved',
+    file: 'outgoing.ts',
+    line: 'if (this.sent >= this.limit) return false;',
+    broken: '',
+    servers: { count: 3, areKilled: true },
+  },
+  {
+    rule: 'nothing is acknowledged before it is saved',
+    file: 'server-session.ts',
+    line: 'this.#incoming.isKept = true;',
+    broken: '',
+    servers: { count: 3, areKilled: true },
+  },
+  {
+    rule: 'a server leaves a session that another one has taken',
+    file: 'journal.ts',
+    line: "if (outcome === 'lost') {",
+    broken: 'if (Math.abs(0) > 1) {',
+    servers: { count: 3, areKilled: true },
+  },
+  {
+    rule: 'a session that goes on elsewhere takes what its client has',
+    file: 'outgoing.ts',
+    line: 'Math.max(this.#everSent, Math.min(this.#restoredTo, this.last))',
+    broken: 'this.#everSent',
+    servers: { count: 3, areKilled: true },
   },
 ];
 
@@ -170,7 +202,7 @@ describe('The model finds it when', () => {
   }
 });
 
-function isFound(run: typeof runModel, seed: number, servers: number | undefined): boolean {
+function isFound(run: typeof runModel, seed: number, servers: ModelServers | undefined): boolean {
   try {
     return run(seed, undefined, servers) !== undefined;
   } catch {

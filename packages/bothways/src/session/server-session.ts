@@ -176,6 +176,11 @@ export class ServerSession implements Receiver, JournalSource {
     this.#sayMore();
   }
 
+  /** Whether it is saved, so that another server may have had it, or have it by now. */
+  get isSaved(): boolean {
+    return this.#journal !== undefined;
+  }
+
   /** Publishes something when what has happened until now is saved, as one. */
   publish(publish: KeptPublish): void {
     this.#journal!.publish(publish);
@@ -395,6 +400,8 @@ export class ServerSession implements Receiver, JournalSource {
   #attach(header: ClientHeader): void {
     const { settings } = this.#keeper;
     this.generation = header.gen;
+    // Another server may have it by now.
+    this.#journal?.note();
     this.#letGo('fenced', 'fenced', FENCED);
     this.#lastAnswer?.abandon();
     this.#lastAnswer = undefined;
@@ -680,8 +687,15 @@ export function errorOf(
   items: readonly Numbered[],
 ): readonly [error: keyof typeof ERRORS, message: string] | undefined {
   if (header.gen < session.generation) return ['fenced', FENCED];
-  if (header.gen > session.generation && header.window === undefined) return ['malformed', NO_WINDOW];
-  return session.isPossible(header, items) ? undefined : ['malformed', IMPOSSIBLE];
+  if (header.gen > session.generation && header.window === undefined) {
+    // Its carrier was attached to another server.
+    return session.isSaved ? ['fenced', FENCED] : ['malformed', NO_WINDOW];
+  }
+  if (session.isPossible(header, items)) return undefined;
+  if (!session.isSaved) return ['malformed', IMPOSSIBLE];
+  // Another server may have it, and its client may know more: that is found out.
+  session.note();
+  return ['unavailable', MOVED];
 }
 
 /** The body that tells of an error (section 7). */

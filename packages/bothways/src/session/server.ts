@@ -83,8 +83,8 @@ export interface Attempt {
 
 /** Whoever looks for a session. */
 interface Seeker {
-  onHere(session: ServerSession): void;
-  onThere(node: string): void;
+  readonly onHere: (session: ServerSession) => void;
+  readonly onThere: (node: string) => void;
   readonly refuse: Attempt['refuse'];
 }
 

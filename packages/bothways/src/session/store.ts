@@ -48,6 +48,6 @@ export interface SessionStore {
     isGone: (node: string) => boolean,
     onTaken: (found: SavedSession | string | undefined, isKnown: boolean) => void,
   ): void;
-  /** It has ended. */
+  /** It has ended: for two minutes, a server that takes itself for the one that has it is told `lost`. */
   remove(id: string): void;
 }

@@ -1,7 +1,7 @@
 import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import { ClientSession, type ClientSettings, type SessionEnd } from './client.js';
 import type { Content } from './records.js';
-import type { ServerSession } from './server-session.js';
+import type { ServerSession, SessionOwner } from './server-session.js';
 import { FINE, TestNetwork, type Weather } from './test-network.js';
 import { VirtualTime, randomOf } from './test-time.js';
 
@@ -50,6 +50,15 @@ class Side {
     this.#name = name;
   }
 
+  /** Another one that knows so much of what this one knew. */
+  goOn(name: string, received: number, sent: number): Side {
+    const next = new Side(name);
+    next.received.push(...this.received.slice(0, received));
+    next.sent.push(...this.sent.slice(0, sent));
+    next.isWilling = this.isWilling;
+    return next;
+  }
+
   /** The next message: a text or bytes that say which one they are; once in a while a large one. */
   next(random: () => number): Content {
     const text = `${this.#name}${this.sent.length}`;
@@ -60,62 +69,100 @@ class Side {
   }
 }
 
+/** What happens to the servers. */
+export interface ModelServers {
+  /** How many there are; any of them gets what the client sends. */
+  readonly count: number;
+  /** Whether they are killed, or taken for dead: then sessions are saved, and go on at another one. */
+  readonly areKilled?: boolean;
+}
+
 /**
  * Both ends of a session send at random while the network does its worst; then it calms down.
  *
  * @returns what is wrong; `undefined` when each side got exactly what the other had sent, in order, and both saw the
  * same end.
  */
-export function runModel(seed: number, trace?: (line: string) => void, servers = 1): string | undefined {
+export function runModel(
+  seed: number,
+  trace?: (line: string) => void,
+  { count, areKilled = false }: ModelServers = { count: 1 },
+): string | undefined {
   const random = randomOf(seed);
   const time = new VirtualTime();
-  const [client, server] = [new Side('c'), new Side('s')];
+  const client = new Side('c');
+  /** What the servers know: as many as there were that had the session, one after the other. */
+  const servers = [new Side('s')];
+  let server = servers[0]!;
+  const note = (line: string): void => trace?.(`${time.now().toFixed(0)} ${line}`);
   let session: ServerSession | undefined;
   let openings = 0;
   let serverEnd: CloseInfo | undefined;
   let clientEnd: SessionEnd | undefined;
   const heartbeat = 2_000 + Math.floor(random() * 18_000);
+  /** The server's application. */
+  const own = (opened: ServerSession): SessionOwner => {
+    const side = server;
+    session = opened;
+    return {
+      get isWilling() {
+        return side.isWilling;
+      },
+      onMessage: (content) => {
+        side.received.push(content);
+        if (random() < 0.3) opened.send(side.next(random));
+      },
+      onSent: () => {},
+      onEnd: (end) => {
+        if (side === server) serverEnd = end;
+      },
+      save: () => ({ state: `${servers.indexOf(side)} ${side.received.length} ${side.sent.length}` }),
+    };
+  };
+  /** It goes on as it was saved: what happened after that has not happened. */
+  const restore = (opened: ServerSession, { state = '' }: Readonly<Record<string, string>>): SessionOwner => {
+    const [index = 0, received = 0, sent = 0] = state.split(' ').map(Number);
+    note(`server ${servers.length} goes on where ${state} was`);
+    server = servers[index]!.goOn(`s${servers.length}.`, received, sent);
+    servers.push(server);
+    serverEnd = undefined;
+    if (isServerClosing) opened.close(3002, 'server');
+    return own(opened);
+  };
   const network = new TestNetwork(
     time,
     random,
     { ...SERVER_SETTINGS, heartbeat },
     {
+      restore: areKilled ? restore : undefined,
       decide: (_binding, _protocols, opening) => {
         const accept = (): void =>
           opening.accept('', (opened) => {
-            session = opened;
             openings++;
-            return {
-              get isWilling() {
-                return server.isWilling;
-              },
-              onMessage: (content) => {
-                server.received.push(content);
-                if (random() < 0.3) opened.send(server.next(random));
-              },
-              onSent: () => {},
-              onEnd: (end) => {
-                serverEnd = end;
-              },
-            };
+            return own(opened);
           });
         if (random() < 0.5) accept();
         else time.after(random() * 800, accept);
       },
     },
-    servers,
+    count,
   );
   network.weather = stormOf(random);
-  if (servers > 1 && random() < 0.5) network.peers.loss = random() * 0.05;
+  if (areKilled && random() < 0.5) network.store.loss = random() * 0.3;
+  if (count > 1 && random() < 0.5) network.peers.loss = random() * 0.05;
   const platform = network.platform();
   let resumedAnew = 0;
-  const note = (line: string): void => trace?.(`${time.now().toFixed(0)} ${line}`);
+  let hasOpened = false;
+  let isServerClosing = false;
   const real = new ClientSession(
     trace === undefined ? platform : traced(platform, note),
     { ...CLIENT_SETTINGS, carriers: carriersOf(random), pollInterval: 100 + random() * 2_000 },
     {
       isWilling: () => client.isWilling,
-      onOpen: () => note('open'),
+      onOpen: () => {
+        hasOpened = true;
+        note('open');
+      },
       onResume: (resumed) => {
         note(`resumed ${resumed}`);
         if (!resumed) resumedAnew++;
@@ -139,9 +186,9 @@ export function runModel(seed: number, trace?: (line: string) => void, servers =
   const act = (): void => {
     if (time.now() > STORM) return;
     const choice = random();
-    if (choice < 0.45) for (let count = random() * 8; count > 0; count--) real.send(client.next(random));
+    if (choice < 0.45) for (let left = random() * 8; left > 0; left--) real.send(client.next(random));
     else if (choice < 0.75)
-      for (let count = random() * 8; count > 0; count--) session?.send(server.next(random));
+      for (let left = random() * 8; left > 0; left--) session?.send(server.next(random));
     else if (choice < 0.85) real.switchTo(pick(CARRIERS, random));
     else if (choice < 0.9) real.loseCarrier();
     else if (choice < 0.93) network.tell(network.isOnline ? 'offline' : 'online');
@@ -156,9 +203,20 @@ export function runModel(seed: number, trace?: (line: string) => void, servers =
     time.after(random() * 2_000, act);
   };
   act();
+  const harm = (): void => {
+    if (time.now() > STORM) return;
+    // What is not saved is gone with its server, and what its client has no token for.
+    if (hasOpened && network.store.size > 0) {
+      if (random() < 0.5) network.kill();
+      else network.suspect();
+    }
+    time.after(random() * 20_000, harm);
+  };
+  if (areKilled) time.after(random() * 10_000, harm);
   time.pass(STORM);
   network.weather = FINE;
   network.peers.loss = 0;
+  network.store.loss = 0;
   client.isWilling = true;
   server.isWilling = true;
   // What is not stuck needs no help.
@@ -174,19 +232,19 @@ export function runModel(seed: number, trace?: (line: string) => void, servers =
   if (wrong !== undefined) return `${wrong}; state ${real.state}, carrier ${real.carrier}`;
   if (openings !== 1) return `the server has seen ${openings} sessions open`;
   if (resumedAnew > 0) return 'the client was told that it did not resume';
-  return closeBoth(random, time, real, session!, () => [clientEnd, serverEnd]);
+  if (random() < 0.5) real.close(3001, 'client');
+  else {
+    isServerClosing = true;
+    session!.close(3002, 'server');
+  }
+  return closeBoth(time, () => [clientEnd, serverEnd]);
 }
 
 /** Either side closes, behind a last message; both have to see the same. */
 function closeBoth(
-  random: () => number,
   time: VirtualTime,
-  client: ClientSession,
-  session: ServerSession,
   ends: () => readonly [SessionEnd | undefined, CloseInfo | undefined],
 ): string | undefined {
-  if (random() < 0.5) client.close(3001, 'client');
-  else session.close(3002, 'server');
   time.passUntil(() => ends().every((end) => end !== undefined), CALM);
   const [clientEnd, serverEnd] = ends();
   if (clientEnd === undefined || serverEnd === undefined) return 'the close did not arrive';

@@ -9,7 +9,15 @@ import type {
 } from './client-platform.js';
 import type { Base64, Content } from './records.js';
 import type { HttpExchange, TextStream } from './server-carriers.js';
-import { SessionServer, type Asker, type SessionOpening, type SessionServerSettings } from './server.js';
+import { TestLife } from './test-life.js';
+import { TestStore } from './test-store.js';
+import {
+  SessionServer,
+  type Asker,
+  type Durability,
+  type SessionOpening,
+  type SessionServerSettings,
+} from './server.js';
 import { TestPeers } from './test-peers.js';
 import type { VirtualTime } from './test-time.js';
 
@@ -52,6 +60,15 @@ const STALL = 120_000;
 /** Decides about openings. */
 export interface TestHost {
   decide(binding: string, protocols: readonly string[], opening: SessionOpening): void;
+  /** Goes on with a session of a server that is dead; sessions are saved if this is there. */
+  restore?: Durability['restore'] | undefined;
+}
+
+/** A server, and how long it lives. */
+interface Living {
+  readonly id: string;
+  readonly server: SessionServer;
+  readonly life: TestLife;
 }
 
 /** A client and servers of sessions, any of which takes any request, and a network between them that misbehaves as it is told. */
@@ -59,7 +76,10 @@ export class TestNetwork {
   /** The first of the servers. */
   readonly server: SessionServer;
   readonly peers: TestPeers;
-  readonly #servers: readonly SessionServer[];
+  readonly store: TestStore;
+  readonly #settings: SessionServerSettings;
+  readonly #servers: Living[] = [];
+  readonly #isShared: boolean;
   readonly #host: TestHost;
   weather: Weather = FINE;
   isOnline = true;
@@ -84,26 +104,50 @@ export class TestNetwork {
     this.#time = time;
     this.#random = random;
     this.#host = host;
+    this.#settings = settings;
+    this.#isShared = servers > 1;
+    this.peers = new TestPeers(time, () => this.#delay() / 10, random);
+    this.store = new TestStore(time, () => this.#delay() / 10, random);
+    for (let index = 0; index < servers; index++) this.#start();
+    this.server = this.#servers[0]!.server;
+  }
+
+  /** Kills one of the servers: the others find that after some time, and another one takes its place. */
+  kill(): void {
+    if (this.#servers.length < 2) return;
+    const [dead] = this.#servers.splice(Math.floor(this.#random() * this.#servers.length), 1);
+    dead!.life.end();
+    this.#time.after(this.#random() * 8_000, () => this.peers.remove(dead!.id));
+    this.#time.after(this.#random() * 8_000, () => this.#start());
+  }
+
+  /** The others take one of the servers for dead, for some time. */
+  suspect(): void {
+    const { id } = this.#servers[Math.floor(this.#random() * this.#servers.length)]!;
+    this.peers.suspect(id, this.#random() * 8_000);
+  }
+
+  #start(): void {
+    const id = `server-${this.#ids++}`;
+    const life = new TestLife(this.#time);
     const platform = {
-      clock: time,
+      clock: life.clock,
       base64: testBase64,
       randomId: () => `id-${this.#ids++}`.padEnd(22, '-'),
-      seconds: () => time.now() / 1000,
+      seconds: () => this.#time.now() / 1000,
       sign: (text: string) => signed(text),
       isEqual: (one: string, other: string) => one === other,
     };
-    this.peers = new TestPeers(time, () => this.#delay() / 10, random);
-    this.#servers = Array.from(
-      { length: servers },
-      (_, index) =>
-        new SessionServer(settings, platform, servers === 1 ? undefined : this.peers.add(`server-${index}`)),
-    );
-    this.server = this.#servers[0]!;
+    const peers = this.#isShared ? this.peers.add(id, life) : undefined;
+    const { restore } = this.#host;
+    const durability = restore && { store: this.store.of(id, life), restore };
+    const server = new SessionServer(this.#settings, platform, peers, durability);
+    this.#servers.push({ id, server, life });
   }
 
   /** The one that a balancer sends something to. */
-  #balance(): SessionServer {
-    if (this.#servers.length === 1) return this.server;
+  #balance(): Living {
+    if (this.#servers.length === 1) return this.#servers[0]!;
     return this.#servers[Math.floor(this.#random() * this.#servers.length)]!;
   }
 
@@ -158,9 +202,13 @@ export class TestNetwork {
     const close = (code: number): void => {
       if (isOver) return;
       isOver = true;
+      life.cuts.delete(cut);
       down.send(() => events.close(code, '', 0));
-      up.send(() => socket.close());
+      up.send(() => life.isOver || socket.close());
     };
+    const { server, life } = this.#balance();
+    const cut = (): void => close(1006);
+    life.cuts.add(cut);
     const piece = (line: Line, call: () => void): void => {
       if (isOver) return;
       if (this.#isSo(this.weather.cutPiece)) close(1006);
@@ -173,16 +221,17 @@ export class TestNetwork {
     let isPaused = false;
     let waiting: Content[] = [];
     const receive = (content: Content): void => {
+      if (life.isOver) return;
       if (isPaused) waiting.push(content);
       else socket.receive(content);
     };
-    const socket = this.#balance().socket(asker, {
+    const socket = server.socket(asker, {
       send: (message) => {
         piece(down, () => {
           if (!isGivenUp) events.message(message);
         });
         if (!this.#isSo(this.weather.full)) return true;
-        this.#time.after(this.#delay(), () => socket.drain());
+        this.#time.after(this.#delay(), () => life.isOver || socket.drain());
         return false;
       },
       close: (code, reason) => {
@@ -191,7 +240,7 @@ export class TestNetwork {
         down.send(() => {
           if (!isGivenUp) events.close(code, reason, 0);
         });
-        this.#time.after(0, () => socket.close());
+        this.#time.after(0, () => life.isOver || socket.close());
       },
       pause: () => {
         isPaused = true;
@@ -212,7 +261,7 @@ export class TestNetwork {
         isGivenUp = true;
         if (isOver) return;
         isOver = true;
-        up.send(() => socket.close());
+        up.send(() => life.isOver || socket.close());
       },
     };
   }
@@ -226,9 +275,10 @@ export class TestNetwork {
       this.#time.after(this.#delay(), () => exchange.fail());
       return exchange;
     }
-    const arrive = (answer: HttpExchange): void => {
+    const arrive = (answer: TestExchange): void => {
       const { token, body } = request;
-      const server = this.#balance();
+      const { server, life } = this.#balance();
+      answer.arrive(life);
       const place = token === undefined ? undefined : server.find(asker, token);
       if (token !== undefined && place === undefined) answer.answer(404, '{"error":"unknown-session"}\n');
       else server.request(asker, place, body, answer);
@@ -264,7 +314,11 @@ export class TestNetwork {
     );
     this.#time.after(this.#delay(), () => {
       if (this.blocked.has('events')) exchange.fail();
-      else this.#balance().events(asker, ticket, exchange);
+      else {
+        const { server, life } = this.#balance();
+        exchange.arrive(life);
+        server.events(asker, ticket, exchange);
+      }
     });
     return exchange;
   }
@@ -300,7 +354,8 @@ class Line {
 /** A request and its answer, as both ends see them. */
 class TestExchange implements HttpExchange, Abortable {
   readonly hasGoneOut = true;
-  onGone: (() => void) | undefined;
+  #life: TestLife | undefined;
+  #onGone: (() => void) | undefined;
   readonly #time: VirtualTime;
   readonly #events: RequestEvents;
   readonly #weather: Weather;
@@ -321,6 +376,16 @@ class TestExchange implements HttpExchange, Abortable {
     this.#weather = weather;
     this.#random = random;
     this.#down = new Line(time, delay);
+  }
+
+  set onGone(onGone: (() => void) | undefined) {
+    this.#onGone = onGone;
+  }
+
+  /** It has come to a server. */
+  arrive(life: TestLife): void {
+    life.cuts.add(this.#cutOff);
+    this.#life = life;
   }
 
   abandon(): void {}
@@ -344,9 +409,10 @@ class TestExchange implements HttpExchange, Abortable {
       this.#text(isCut ? body.slice(0, cutAt) : body);
       if (this.#isOver) return;
       // A cut that looks like an end has to be noticed as well.
-      this.#isOver = true;
+      this.#end();
       if (isCut && this.#random() < 0.5) this.#events.fail('cut');
       else this.#events.end();
+      this.#gone();
     });
   }
 
@@ -365,28 +431,41 @@ class TestExchange implements HttpExchange, Abortable {
           this.#time.after(STALL, () => this.#cut(''));
         } else this.#down.send(() => this.#text(text));
         if (!this.#isSo(this.#weather.full)) return true;
-        this.#time.after(100, onDrain);
+        this.#time.after(100, () => this.#life?.isOver === true || onDrain());
         return false;
       },
       end: () =>
         this.#down.send(() => {
           if (this.#isOver) return;
-          this.#isOver = true;
+          this.#end();
           this.#events.end();
+          this.#gone();
         }),
     };
   }
 
   fail(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#end();
     this.#events.fail('The network failed');
+    this.#gone();
   }
 
   abort(): void {
     if (this.#isOver) return;
+    this.#end();
+    this.#time.after(0, () => this.#gone());
+  }
+
+  readonly #cutOff = (): void => this.fail();
+
+  #end(): void {
     this.#isOver = true;
-    this.#time.after(0, () => this.onGone?.());
+    this.#life?.cuts.delete(this.#cutOff);
+  }
+
+  #gone(): void {
+    if (this.#life?.isOver !== true) this.#onGone?.();
   }
 
   #cut(text: string): void {
@@ -395,7 +474,7 @@ class TestExchange implements HttpExchange, Abortable {
       this.#text(part);
       this.fail();
     });
-    this.#time.after(1, () => this.onGone?.());
+    this.#time.after(1, () => this.#gone());
   }
 
   #text(text: string): void {

@@ -1,4 +1,5 @@
 import type { Peers, PeersListener } from './peers.js';
+import type { TestLife } from './test-life.js';
 import type { VirtualTime } from './test-time.js';
 
 /** What goes from one server to another: in order, each some time later, unless it is lost. */
@@ -17,9 +18,12 @@ export class TestPeers {
     this.#random = random;
   }
 
-  add(id: string): Peers {
+  /** @param life until when it answers. */
+  add(id: string, life?: TestLife): Peers {
     const member: Member = {
       id,
+      life,
+      isSuspect: false,
       listener: undefined,
       lasts: new Map(),
       claims: {
@@ -27,18 +31,38 @@ export class TestPeers {
           this.#time.after(this.#delay(), () => {
             const holder = this.#claims.get(key) ?? id;
             this.#claims.set(key, holder);
-            this.#time.after(this.#delay(), () => onClaimed(holder));
+            this.#time.after(this.#delay(), () => life?.isOver === true || onClaimed(holder));
           });
         },
         release: (key) => {
           if (this.#claims.get(key) === id) this.#claims.delete(key);
         },
       },
-      stateOf: (node) => (this.#members.has(node) ? 'here' : 'gone'),
+      stateOf: (node) => {
+        const other = this.#members.get(node);
+        return other === undefined || (other.isSuspect && other !== member) ? 'gone' : 'here';
+      },
       send: (node, number, content) => this.#send(member, node, number, JSON.stringify(content)),
     };
     this.#members.set(id, member);
     return member as Peers;
+  }
+
+  /** The others find that one is gone. */
+  remove(id: string): void {
+    this.#members.delete(id);
+    for (const { listener } of this.#members.values()) listener?.onGone(id);
+  }
+
+  /** The others take one for gone, for so long. */
+  suspect(id: string, milliseconds: number): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    member.isSuspect = true;
+    for (const other of this.#members.values()) if (other !== member) other.listener?.onGone(id);
+    this.#time.after(milliseconds, () => {
+      member.isSuspect = false;
+    });
   }
 
   #send(from: Member, to: string, number: number, text: string): boolean {
@@ -48,8 +72,9 @@ export class TestPeers {
     const at = Math.max(from.lasts.get(to) ?? 0, now + this.#delay());
     from.lasts.set(to, at);
     this.#time.after(at - now, () => {
-      const { listener } = this.#members.get(to)!;
-      if (kind < 0.6) return;
+      const member = this.#members.get(to);
+      if (kind < 0.6 || member === undefined || member.life?.isOver === true) return;
+      const { listener } = member;
       if (kind < 1) listener!.onMissed();
       else listener!.receive(from.id, number, JSON.parse(text) as unknown[]);
     });
@@ -59,6 +84,8 @@ export class TestPeers {
 
 interface Member extends Omit<Peers, 'listener'> {
   listener: PeersListener | undefined;
+  readonly life: TestLife | undefined;
+  isSuspect: boolean;
   /** When what was sent last arrives, by whom it was sent to. */
   readonly lasts: Map<string, number>;
 }
