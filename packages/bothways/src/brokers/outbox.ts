@@ -49,6 +49,11 @@ export class Outbox {
     return false;
   }
 
+  /** A number for something that does not wait here. */
+  nextNumber(): number {
+    return ++this.#number;
+  }
+
   /** @throws {BrokerError} `ERR_BROKER_FULL` above the limit. */
   put(topic: string, data: string | Uint8Array, limits?: HistoryLimits): Unconfirmed {
     if (this.#waiting > 0 && this.#waiting + data.length > this.#limit) {

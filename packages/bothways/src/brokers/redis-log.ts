@@ -24,7 +24,7 @@ const MAX_CHANGES = 10_000;
 const KEPT = 0x4b;
 
 /** `KEYS`: the log, and the topics. `ARGV[2]` is a part of the epoch, should a new one begin. */
-const BEGIN = `
+export const BEGIN = `
 local log, topics = KEYS[1], KEYS[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -41,7 +41,7 @@ local function streamOf(topic) return log .. '/' .. epoch .. '/' .. topic end
 `;
 
 /** Appends a message to a topic: the function that it defines can stand in other scripts as well. */
-const APPEND_FUNCTION = `
+export const APPEND_FUNCTION = `
 local function append(topic, channel, envelope, messages, age)
   local offset = string.format('%.0f', redis.call('HINCRBY', log, 'clock', 1))
   local previous = redis.call('ZSCORE', topics, topic)
@@ -108,39 +108,37 @@ export interface LogMessage {
 export class RedisLog {
   readonly #prefix: string;
   readonly #node: string;
-  readonly #keys: readonly [log: string, topics: string];
+  /** Those that `BEGIN` takes first. */
+  readonly keys: readonly [log: string, topics: string];
 
   constructor(prefix: string, node: string) {
     this.#prefix = prefix;
     this.#node = node;
-    this.#keys = [`${prefix}$bothways/log`, `${prefix}$bothways/topics`];
+    this.keys = [`${prefix}$bothways/log`, `${prefix}$bothways/topics`];
   }
 
   append({ topic, number, bytes }: LogMessage, { messages, age }: HistoryLimits): RedisCall {
     return {
       script: APPEND,
-      keys: [...this.#keys, `${this.#prefix}$bothways/sent/${this.#node}`],
-      parameters: [
-        this.#node,
-        `${number}`,
-        channelOf('', topic),
-        channelOf(this.#prefix, topic),
-        bytes,
-        `${messages}`,
-        `${age}`,
-      ],
+      keys: [...this.keys, `${this.#prefix}$bothways/sent/${this.#node}`],
+      parameters: [this.#node, `${number}`, ...this.parametersOf(topic, bytes, { messages, age })],
     };
+  }
+
+  /** What the function `append` takes. */
+  parametersOf(topic: string, bytes: Buffer, { messages, age }: HistoryLimits): (string | Buffer)[] {
+    return [channelOf('', topic), channelOf(this.#prefix, topic), bytes, `${messages}`, `${age}`];
   }
 
   read(topic: string, since: Since, { messages }: HistoryLimits): RedisCall {
     const from =
       typeof since === 'number' ? ['', `${Math.min(since, messages)}`] : [since.epoch, `${since.offset}`];
-    return { script: READ, keys: this.#keys, parameters: [this.#node, channelOf('', topic), ...from] };
+    return { script: READ, keys: this.keys, parameters: [this.#node, channelOf('', topic), ...from] };
   }
 
   changes(since: Position | undefined): RedisCall {
     const from = since === undefined ? ['', '0'] : [since.epoch, `${since.offset}`];
-    return { script: CHANGES, keys: this.#keys, parameters: [this.#node, ...from] };
+    return { script: CHANGES, keys: this.keys, parameters: [this.#node, ...from] };
   }
 
   pageOf(answer: unknown, since: Since, limits: HistoryLimits): HistoryPage {

@@ -93,16 +93,20 @@ export class RedisPublisher {
   /**
    * Asks something, and once more on the next connection if one is lost.
    *
+   * @param timeout milliseconds; without it, it is asked until it is answered, and whoever asks has a limit.
    * @throws {BrokerError} `ERR_BROKER_REFUSED`; `ERR_BROKER_AWAY` after so many milliseconds; `ERR_BROKER_FULL`
    */
-  async ask(call: RedisCall, timeout: number): Promise<unknown> {
-    if (this.#asked.size >= MAX_ASKED) {
+  async ask(call: RedisCall, timeout?: number): Promise<unknown> {
+    if (timeout !== undefined && this.#asked.size >= MAX_ASKED) {
       throw new BrokerError('ERR_BROKER_FULL', `${MAX_ASKED} questions to Redis wait for an answer`);
     }
     let asked!: Asked;
     const answer = new Promise((resolve, reject) => (asked = { call, resolve, reject }));
     this.#asked.add(asked);
-    const late = setTimeout(() => asked.reject(away(`within ${timeout} ms`)), timeout);
+    const late =
+      timeout === undefined
+        ? undefined
+        : setTimeout(() => asked.reject(away(`within ${timeout} ms`)), timeout);
     if (this.#connection !== undefined) void this.#ask(this.#connection, asked);
     try {
       return await answer;

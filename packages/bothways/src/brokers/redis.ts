@@ -18,6 +18,7 @@ import { checkRedisClient, type RedisClient } from './redis-client.js';
 import { RedisHistory } from './redis-history.js';
 import { RedisLog, unsealKept, type KeptEnvelope } from './redis-log.js';
 import { RedisPublisher } from './redis-publisher.js';
+import { RedisRecords } from './redis-records.js';
 import { RedisSubscriber } from './redis-subscriber.js';
 import { within } from './within.js';
 
@@ -48,6 +49,7 @@ class RedisBroker implements Broker {
   readonly #outbox: Outbox;
   readonly #origins = new Origins();
   readonly claims: RedisClaims;
+  readonly records: RedisRecords;
   readonly #publisher: RedisPublisher;
   readonly #subscriber: RedisSubscriber;
   readonly history: RedisHistory;
@@ -70,6 +72,9 @@ class RedisBroker implements Broker {
       missed: () => this.#node?.missed(),
     });
     this.history = new RedisHistory(log, this.#publisher, this.#subscriber);
+    this.records = new RedisRecords(prefix, log, this.#outbox, this.#publisher, this.#subscriber, (error) =>
+      this.#node?.failed(error),
+    );
   }
 
   async open(node: BrokerNode): Promise<void> {

@@ -1,5 +1,6 @@
 import type { BrokerError } from '../protocol/errors.js';
 import type { BrokerHistory, BrokerMessage } from './broker-history.js';
+import type { BrokerRecords } from './broker-records.js';
 import type { HistoryLimits } from './history.js';
 
 /** The node that has opened a broker: one server with its connections. */
@@ -83,6 +84,9 @@ export interface Broker {
 
   /** Left out by a broker that keeps nothing. */
   readonly history?: BrokerHistory | undefined;
+
+  /** Left out by a broker that keeps nothing. What records publish is kept as `history` does. */
+  readonly records?: BrokerRecords | undefined;
 
   /** Left out by a broker that cannot tell who was first. */
   readonly claims?: BrokerClaims | undefined;
