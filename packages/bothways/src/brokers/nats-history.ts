@@ -54,7 +54,8 @@ export class NatsHistory implements BrokerHistory {
     this.#jetstream = jetstream;
     this.#publisher = publisher;
     this.#kept = `${prefix}%kept`;
-    this.#stream = `${prefix.replaceAll('.', '%')}%kept`;
+    // What a name may have and a prefix has not; NATS 2.9 takes a % for one of its own formats.
+    this.#stream = `${prefix.replaceAll('.', '~')}~kept`;
     this.#target = prefix;
   }
 

@@ -54,9 +54,12 @@ export interface NatsJetStream {
 }
 
 export function isJetStream(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { publish, jetstreamManager, consumers } = value as Partial<NatsJetStream>;
-  return [publish, jetstreamManager, consumers?.get].every((method) => typeof method === 'function');
+  return (
+    isObject(value) &&
+    typeof (value as NatsJetStream).publish === 'function' &&
+    typeof (value as NatsJetStream).jetstreamManager === 'function' &&
+    typeof (value as Partial<NatsJetStream>).consumers?.get === 'function'
+  );
 }
 
 /** JetStream has answered that it will not do something, rather than not at all. */

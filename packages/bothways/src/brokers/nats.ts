@@ -77,8 +77,8 @@ class NatsBroker implements Broker {
   readonly #publisher: NatsPublisher;
   readonly #subscriber: NatsSubscriber;
   readonly history: NatsHistory | undefined;
-  /** The number that the last message has which is kept, and in which epoch. */
-  #last: readonly [epoch: string, number: number] = ['', 0];
+  /** The number of the last message that is kept. */
+  #last = 0;
   #node: BrokerNode | undefined;
   #isConnected = false;
   #isClosed = false;
@@ -165,15 +165,9 @@ class NatsBroker implements Broker {
 
   #receiveKept(topic: string, { node, number, data }: Envelope, offset: number, previous: number): void {
     const epoch = this.history?.epoch ?? '';
-    const [lastEpoch, last] = this.#last;
-    // By another subscription it has come already.
-    if (epoch === lastEpoch && offset === last) return;
-    this.#last = [epoch, offset];
-    if (epoch === lastEpoch && offset < last) {
-      // Numbers begin again in another stream: nobody knows what it has not got.
-      this.#node?.missed();
-      return;
-    }
+    // By another subscription it has come already: one message by all of them, and then the next.
+    if (offset === this.#last) return;
+    this.#last = offset;
     const own = node === this.#publisher.node ? number : undefined;
     this.#node?.receiveKept(topic, { data, position: { epoch, offset }, previous, own });
   }

@@ -5,33 +5,23 @@ import { toSent, type Feeds, type FeedsOwner } from './feeds.js';
 import { isWild, matches } from './filter.js';
 import type { HistoryRules } from './history-rules.js';
 import type { HistoryOptions, HistoryPage, PageMessage, Since } from './history.js';
-
-/** What comes of a topic, or what a page has of it. */
-type Kept = Omit<BrokerMessage, 'previous'>;
+import { Joiners, type Kept } from './joiners.js';
+import { Room } from './room.js';
 
 /** Where this node is in a topic. */
 interface Feed {
   /** All up to here has been delivered. */
   offset: number;
-  /** What has come while a gap before it is filled. */
+  /** What has come while something before it is missing, by its offsets. */
   held: BrokerMessage[] | undefined;
+  /** Whether it is only held until what is missing comes, or is read. */
+  isGap: boolean;
 }
 
 /** A filter that this node holds. */
 interface HeldFilter {
   /** From which offset on it has all; `undefined` until that is known. */
   since: number | undefined;
-}
-
-/** A subscriber that has asked for what was published before. */
-interface Joiner<Some> {
-  readonly subscriber: Some;
-  /** What has come meanwhile. */
-  held: BrokerMessage[];
-  /** What is behind this position comes to it as to all others; `undefined` until it has its page. */
-  position: Position | undefined;
-  /** Too much has come meanwhile. */
-  isOver: boolean;
 }
 
 /** How many topics are known; of others it is not noticed when a message is missing without `missed`. */
@@ -43,6 +33,8 @@ const MAX_HELD_SIZE = 16 * 1024 * 1024;
 const MAX_READING = 16;
 /** Of how many messages that are on their way it is known who does not get them. */
 const MAX_EXCEPTS = 100_000;
+/** How long is waited for what is missing, before it is read, milliseconds. */
+const PATIENCE = 50;
 /** How often the broker is asked where it is, milliseconds: what is missed later is looked for from there on. */
 const LOOK_INTERVAL = 10_000;
 
@@ -56,19 +48,25 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   readonly #rules: HistoryRules;
   readonly #clock: Clock;
   readonly #look: Alarm;
+  readonly #gapEnd: Alarm;
   readonly #room = new Room(MAX_HELD, MAX_HELD_SIZE);
   readonly #feeds = new Map<string, Feed>();
+  /** The highest offset of a feed that was forgotten. */
+  #forgotten = 0;
   readonly #filters = new Map<string, HeldFilter>();
   /** Those of them that have a wildcard. */
   readonly #wild = new Map<string, HeldFilter>();
-  readonly #joiners = new Map<string, Set<Joiner<Some>>>();
+  readonly #joiners = new Joiners<Some>(this.#room);
   readonly #excepts = new Map<number, WeakRef<Some>>();
-  /** All up to here that this node has subscribed to has come. */
+  /** All up to here that this node had subscribed to has come, and when it is asked again, up to there. */
   #reached: Position | undefined;
+  #next: Position | undefined;
   /** What has come while it is asked what was missed. */
   #waiting: [topic: string, message: BrokerMessage][] | undefined;
   /** Counts how often something may have been missed: an answer from before that says nothing. */
   #generation = 0;
+  /** Topics of which something is missing that may come at once. */
+  readonly #gaps = new Set<string>();
   /** Topics that are to be read. */
   readonly #queue = new Set<string>();
   #reading = 0;
@@ -80,6 +78,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     this.#rules = rules;
     this.#clock = clock;
     this.#look = clock.alarm(() => void this.#lookWhereItIs());
+    this.#gapEnd = clock.alarm(() => this.#fillGaps());
   }
 
   publish(topic: string, data: string | Uint8Array, options: HistoryOptions, except: Some | undefined): void {
@@ -103,30 +102,23 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       const { position, recovered } = await this.#history.read(topic, since, options);
       return { ...position, recovered };
     }
-    const joiner: Joiner<Some> = { subscriber, held: [], position: undefined, isOver: false };
-    const joiners = this.#joiners.get(topic) ?? new Set();
-    this.#joiners.set(topic, joiners.add(joiner));
+    const joiner = this.#joiners.add(topic, subscriber);
     let page: HistoryPage;
     try {
       page = await this.#history.read(topic, since, options);
     } catch (error) {
       // It may be a subscriber from before.
-      if (this.#removeJoiner(topic, joiner))
-        for (const kept of joiner.held) this.#send(topic, kept, [subscriber]);
+      for (const kept of this.#joiners.remove(joiner)) this.#send(topic, kept, [subscriber]);
       throw error;
     }
     const { position, messages } = page;
     const recovered = page.recovered && !joiner.isOver;
-    if (joiners.has(joiner)) {
-      const isNeeded = recovered || typeof since === 'number';
-      for (const kept of isNeeded ? messages : []) this.#send(topic, inPage(page, kept), [subscriber]);
-      for (const kept of joiner.held) if (isBehind(kept, position)) this.#send(topic, kept, [subscriber]);
-      this.#room.give(joiner.held.splice(0));
-      joiner.position = position;
+    if (joiner.isThere) {
+      const isWanted = recovered || typeof since === 'number';
+      for (const kept of isWanted ? messages : []) this.#send(topic, inPage(page, kept), [subscriber]);
       const feed = this.#feeds.get(topic);
-      // What comes next is behind the page, and the joiner like all others.
       const isLive = feed !== undefined && feed.held === undefined && feed.offset >= position.offset;
-      if (isLive || joiner.isOver) this.#removeJoiner(topic, joiner);
+      for (const kept of this.#joiners.join(joiner, position, isLive)) this.#send(topic, kept, [subscriber]);
     }
     return { ...position, recovered };
   }
@@ -149,9 +141,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   }
 
   left(subscriber: Some, filter: string): void {
-    for (const joiner of this.#joiners.get(filter) ?? []) {
-      if (joiner.subscriber === subscriber) this.#removeJoiner(filter, joiner);
-    }
+    this.#joiners.left(filter, subscriber);
   }
 
   /** The broker has brought a message. */
@@ -162,24 +152,16 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       return;
     }
     const { epoch, offset } = message.position;
-    this.#reach(message.position);
-    const feed = this.#feeds.get(topic);
+    if (this.#reached !== undefined && epoch !== this.#reached.epoch) this.#beginAnew(message.position);
+    let feed = this.#feeds.get(topic);
     if (feed === undefined) {
-      this.#follow(topic, { offset, held: undefined });
-    } else if (feed.held !== undefined) {
-      if (this.#room.take(message)) feed.held.push(message);
-      else this.#endFill(topic, feed, undefined, [message]);
-      return;
-    } else {
-      if (offset <= feed.offset) return;
-      if (message.previous > feed.offset && this.#hasHeld(topic, feed.offset) && this.#room.take(message)) {
-        feed.held = [message];
-        this.#fillLater(topic);
-        return;
-      }
-      feed.offset = offset;
+      // Before it subscribed, nothing is missing.
+      const from = this.#heldSince(topic) ?? Infinity;
+      const known = Math.max(from, this.#reached?.offset ?? 0, this.#forgotten);
+      feed = { offset: Math.min(known, offset - 1), held: undefined, isGap: false };
+      this.#follow(topic, feed);
     }
-    this.#deliver(topic, { data: message.data, position: { epoch, offset }, own: message.own });
+    if (offset > feed.offset) this.#takeNext(topic, feed, message);
   }
 
   /** The broker was away. What was missed is asked for, and until then what comes is held. */
@@ -188,6 +170,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     for (const [, message] of this.#waiting ?? []) this.#room.give([message]);
     this.#waiting = [];
     this.#queue.clear();
+    this.#gaps.clear();
     for (const feed of this.#feeds.values())
       if (feed.held !== undefined) this.#room.give(feed.held.splice(0));
     void this.#catchUp(this.#generation);
@@ -196,7 +179,16 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   close(): void {
     this.#generation++;
     this.#look.clear();
-    for (const each of [this.#feeds, this.#filters, this.#wild, this.#joiners, this.#excepts, this.#queue])
+    this.#gapEnd.clear();
+    for (const each of [
+      this.#feeds,
+      this.#filters,
+      this.#wild,
+      this.#gaps,
+      this.#joiners,
+      this.#excepts,
+      this.#queue,
+    ])
       each.clear();
     this.#waiting = undefined;
   }
@@ -210,29 +202,35 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     this.#look.set(LOOK_INTERVAL);
     const generation = this.#generation;
     const unknown = [...this.#filters.values()].filter(({ since }) => since === undefined);
+    let position: Position;
     try {
-      const { position } = await this.#history.changes(undefined);
-      if (generation !== this.#generation || this.#waiting !== undefined) return;
-      this.#reach(position);
-      for (const filter of unknown) filter.since ??= position.offset;
+      ({ position } = await this.#history.changes(undefined));
     } catch {
       // It is asked again, and what is missed before is told.
+      return;
     }
+    if (generation !== this.#generation || this.#waiting !== undefined) return;
+    this.#reached ??= position;
+    if (position.epoch !== this.#reached.epoch) {
+      this.missed();
+      return;
+    }
+    for (const filter of unknown) filter.since ??= position.offset;
+    // A message may come a little behind those of other topics.
+    if (this.#next !== undefined) this.#reached = this.#next;
+    this.#next = position;
   }
 
-  /** All up to a position has come. */
-  #reach(position: Position): void {
-    if (this.#reached?.epoch !== position.epoch) {
-      const isFirst = this.#reached === undefined;
-      this.#reached = position;
-      if (isFirst) return;
-      // It has begun anew, while nothing was missed.
-      this.#feeds.clear();
-      this.#queue.clear();
-      for (const filter of this.#filters.values()) filter.since = position.offset;
-    } else if (position.offset > this.#reached.offset) {
-      this.#reached = position;
-    }
+  /** The history has begun anew, and nothing was missed. */
+  #beginAnew(position: Position): void {
+    for (const { held } of this.#feeds.values()) if (held !== undefined) this.#room.give(held);
+    this.#feeds.clear();
+    this.#queue.clear();
+    this.#gaps.clear();
+    this.#forgotten = 0;
+    this.#reached = position;
+    this.#next = undefined;
+    for (const filter of this.#filters.values()) filter.since = position.offset - 1;
   }
 
   async #catchUp(generation: number): Promise<void> {
@@ -264,6 +262,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       else filter.since ??= position?.offset;
     }
     this.#reached = position;
+    this.#next = undefined;
     const waiting = this.#waiting!;
     this.#waiting = undefined;
     for (const [, message] of waiting) this.#room.give([message]);
@@ -273,33 +272,83 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   }
 
   #fillAll(topics: readonly string[], since: number): void {
-    for (const [topic, feed] of this.#feeds) if (feed.held !== undefined) this.#queue.add(topic);
+    for (const [topic, feed] of this.#feeds) {
+      if (feed.held === undefined) continue;
+      feed.isGap = false;
+      this.#queue.add(topic);
+    }
     for (const topic of topics) {
       if (this.#rules.of(topic) === undefined || this.#queue.has(topic)) continue;
-      if (this.#hasHeld(topic, since)) {
-        this.#feeds.delete(topic);
-        this.#follow(topic, { offset: since, held: [] });
-        this.#queue.add(topic);
-      } else {
-        this.#feeds.delete(topic);
-      }
+      const { offset } = this.#feeds.get(topic) ?? { offset: 0 };
+      this.#feeds.delete(topic);
+      const heldSince = this.#heldSince(topic);
+      if (heldSince === undefined) continue;
+      this.#follow(topic, { offset: Math.max(offset, since, heldSince), held: [], isGap: false });
+      this.#queue.add(topic);
     }
   }
 
-  /** Whether a filter of this node has had all of a topic since an offset. */
-  #hasHeld(topic: string, offset: number): boolean {
-    const held = this.#filters.get(topic)?.since;
-    if (held !== undefined && held <= offset) return true;
+  /** From which offset on this node has all of a topic, as far as it is known. */
+  #heldSince(topic: string): number | undefined {
+    let least = this.#filters.get(topic)?.since;
     for (const [filter, { since }] of this.#wild) {
-      if (since !== undefined && since <= offset && matches(filter, topic)) return true;
+      if (since !== undefined && since < (least ?? Infinity) && matches(filter, topic)) least = since;
     }
-    return false;
+    return least;
   }
 
   // Gaps.
 
-  #fillLater(topic: string): void {
-    this.#queue.add(topic);
+  #takeNext(topic: string, feed: Feed, message: BrokerMessage): void {
+    const isNext = message.previous <= feed.offset;
+    if (feed.held === undefined) {
+      const heldSince = isNext ? Infinity : (this.#heldSince(topic) ?? Infinity);
+      if (message.previous > heldSince) {
+        feed.offset = Math.max(feed.offset, heldSince);
+        if (this.#room.take(message)) return this.#waitFor(topic, feed, message);
+        this.#tellMissed(topic);
+      }
+      feed.offset = message.position.offset;
+      this.#deliver(topic, message);
+      return;
+    }
+    if (feed.isGap && isNext) {
+      feed.offset = message.position.offset;
+      this.#deliver(topic, message);
+      this.#closeGap(topic, feed, feed.held);
+    } else if (this.#room.take(message)) {
+      hold(feed.held, message);
+    } else {
+      this.#endFill(topic, feed, undefined, [message]);
+    }
+  }
+
+  /** Something is missing before a message: it comes at once, or is read. */
+  #waitFor(topic: string, feed: Feed, message: BrokerMessage): void {
+    feed.held = [message];
+    feed.isGap = true;
+    if (this.#gaps.size === 0) this.#gapEnd.set(PATIENCE);
+    this.#gaps.add(topic);
+  }
+
+  /** Delivers what is held, as far as nothing is missing before it. */
+  #closeGap(topic: string, feed: Feed, held: BrokerMessage[]): void {
+    for (let next = held[0]; next !== undefined && next.previous <= feed.offset; next = held[0]) {
+      this.#room.give([next]);
+      held.shift();
+      if (next.position.offset <= feed.offset) continue;
+      feed.offset = next.position.offset;
+      this.#deliver(topic, next);
+    }
+    if (held.length > 0) return;
+    feed.held = undefined;
+    this.#gaps.delete(topic);
+    if (this.#gaps.size === 0) this.#gapEnd.clear();
+  }
+
+  #fillGaps(): void {
+    for (const topic of this.#gaps) this.#queue.add(topic);
+    this.#gaps.clear();
     this.#fillNext();
   }
 
@@ -308,7 +357,9 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       if (this.#reading >= MAX_READING) return;
       this.#queue.delete(topic);
       const feed = this.#feeds.get(topic);
-      if (feed?.held !== undefined) void this.#fill(topic, feed);
+      if (feed?.held === undefined) continue;
+      feed.isGap = false;
+      void this.#fill(topic, feed);
     }
   }
 
@@ -333,24 +384,33 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     if (held === undefined) return;
     feed.held = undefined;
     this.#room.give(held);
-    if (page?.recovered === true) {
-      for (const kept of page.messages)
+    const isWhole = page?.recovered === true;
+    if (isWhole) {
+      for (const kept of page.messages) {
         if (kept.offset > feed.offset) this.#deliver(topic, inPage(page, kept));
+      }
       feed.offset = Math.max(feed.offset, page.position.offset);
     } else {
-      this.#owner.tellMissed((filter) => matches(filter, topic));
+      this.#tellMissed(topic);
     }
     for (const message of [...held, ...more]) {
       if (message.position.offset <= feed.offset) continue;
       feed.offset = message.position.offset;
       this.#deliver(topic, message);
     }
+    // What was lost is no gap once more when the next one comes.
+    if (page !== undefined) feed.offset = Math.max(feed.offset, page.position.offset);
+  }
+
+  #tellMissed(topic: string): void {
+    this.#owner.tellMissed((filter) => matches(filter, topic));
   }
 
   #follow(topic: string, feed: Feed): void {
     if (this.#feeds.size >= MAX_FEEDS) {
-      for (const [other, { held }] of this.#feeds) {
+      for (const [other, { offset, held }] of this.#feeds) {
         if (held !== undefined) continue;
+        this.#forgotten = Math.max(this.#forgotten, offset);
         this.#feeds.delete(other);
         break;
       }
@@ -363,13 +423,14 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     if (feed?.held !== undefined) this.#room.give(feed.held);
     this.#feeds.delete(topic);
     this.#queue.delete(topic);
+    this.#gaps.delete(topic);
   }
 
   // To subscribers.
 
   #deliver(topic: string, kept: Kept): void {
     const except = this.#takeExcept(kept.own);
-    const leftOut = this.#hold(topic, kept, except);
+    const leftOut = this.#joiners.leaveOut(topic, kept, except);
     const subscribers = this.#owner.subscribersOf(topic);
     if (leftOut.size === 0) this.#send(topic, kept, subscribers, except);
     else
@@ -379,32 +440,6 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
         [...subscribers].filter((each) => !leftOut.has(each)),
         except,
       );
-  }
-
-  /** @returns who does not get a message as all others do. */
-  #hold(topic: string, kept: Kept, except: Some | undefined): ReadonlySet<Some> {
-    const leftOut = new Set<Some>();
-    for (const joiner of this.#joiners.get(topic) ?? []) {
-      const { subscriber, position } = joiner;
-      if (position === undefined) {
-        leftOut.add(subscriber);
-        if (subscriber !== except && !joiner.isOver) this.#holdFor(joiner, { ...kept, previous: 0 });
-      } else if (isBehind(kept, position)) {
-        this.#removeJoiner(topic, joiner);
-      } else {
-        leftOut.add(subscriber);
-      }
-    }
-    return leftOut;
-  }
-
-  #holdFor(joiner: Joiner<Some>, message: BrokerMessage): void {
-    if (this.#room.take(message)) {
-      joiner.held.push(message);
-    } else {
-      joiner.isOver = true;
-      this.#room.give(joiner.held.splice(0));
-    }
   }
 
   #send(topic: string, { data, position }: Kept, subscribers: Iterable<Some>, except?: Some): void {
@@ -423,49 +458,17 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     this.#excepts.delete(own);
     return except?.deref();
   }
-
-  /** @returns whether it was there. */
-  #removeJoiner(topic: string, joiner: Joiner<Some>): boolean {
-    const joiners = this.#joiners.get(topic);
-    if (joiners?.delete(joiner) !== true) return false;
-    if (joiners.size === 0) this.#joiners.delete(topic);
-    this.#room.give(joiner.held);
-    return true;
-  }
 }
 
-/** What may be held, by all together. */
-class Room {
-  #count: number;
-  #size: number;
-
-  constructor(count: number, size: number) {
-    this.#count = count;
-    this.#size = size;
-  }
-
-  /** @returns false when there is no room. */
-  take({ data }: BrokerMessage): boolean {
-    if (this.#count === 0 || this.#size < data.length) return false;
-    this.#count--;
-    this.#size -= data.length;
-    return true;
-  }
-
-  give(messages: readonly BrokerMessage[]): void {
-    for (const { data } of messages) {
-      this.#count++;
-      this.#size += data.length;
-    }
-  }
+/** Puts a message where it belongs. */
+function hold(held: BrokerMessage[], message: BrokerMessage): void {
+  const { offset } = message.position;
+  const index = held.findLastIndex(({ position }) => position.offset < offset);
+  held.splice(index + 1, 0, message);
 }
 
 function inPage({ position: { epoch } }: HistoryPage, { offset, data, own }: PageMessage): Kept {
   return { data, position: { epoch, offset }, own };
-}
-
-function isBehind({ position: { epoch, offset } }: Kept, position: Position): boolean {
-  return epoch !== position.epoch || offset > position.offset;
 }
 
 function isEmpty(items: Iterable<unknown>): boolean {

@@ -27,8 +27,9 @@ export interface BrokerChanges {
 export interface BrokerHistory {
   /**
    * Sends a message as `publish` of the broker does, and keeps it. It MUST be kept once, those of one node in the order
-   * in which they were published, and come by `receiveKept` to all nodes that have a filter with the topic: to this one
-   * too, by all filters that it had subscribed to before. They MUST come in the order of positions, and once.
+   * in which they were published, and come once, by `receiveKept`, to all nodes that have a filter with the topic: to
+   * this one too, by all filters that it had subscribed to before. They come in the order of positions, or so soon behind
+   * their successors that nobody needs to read them.
    *
    * @param limits how much of the topic is kept.
    * @returns a number that only grows, by which the message is known when it comes.

