@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../protocol/contract.js';
 import { BrokerError } from '../protocol/errors.js';
 import type { BrokerChanges, BrokerHistory } from '../pubsub/broker-history.js';
@@ -19,6 +20,7 @@ import { within } from './within.js';
 
 /** How long JetStream may take to answer, milliseconds. */
 const TIMEOUT = 5_000;
+const RETRY_DELAY = 100;
 /** For how long a message that is sent again is known, and so how long all are kept at least, milliseconds. */
 const DUPLICATE_WINDOW = 600_000;
 /** How many messages may have come for it to be told which topics have changed. */
@@ -62,7 +64,7 @@ export class NatsHistory implements BrokerHistory {
   /** @throws {BrokerError} */
   async open(limits: HistoryLimits): Promise<void> {
     this.#limits = limits;
-    await this.#ask(this.prepare());
+    await this.#ask(() => this.prepare());
   }
 
   publish(topic: string, data: string | Uint8Array): number {
@@ -83,11 +85,11 @@ export class NatsHistory implements BrokerHistory {
   }
 
   async read(topic: string, since: Since, limits: HistoryLimits): Promise<HistoryPage> {
-    return this.#ask(this.#read(topic, since, limits));
+    return this.#ask(() => this.#read(topic, since, limits));
   }
 
   async changes(since: Position | undefined): Promise<BrokerChanges> {
-    return this.#ask(this.#changes(since));
+    return this.#ask(() => this.#changes(since));
   }
 
   /** Makes the stream, or raises its limits, if that is needed. */
@@ -214,13 +216,21 @@ export class NatsHistory implements BrokerHistory {
     });
   }
 
-  async #ask<Answer>(asked: Promise<Answer>): Promise<Answer> {
+  /** Asks until there is an answer, for so long. */
+  async #ask<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const end = performance.now() + TIMEOUT;
     let cause: unknown;
-    try {
-      const answer = await within(TIMEOUT, asked);
-      if (answer !== undefined) return answer;
-    } catch (error) {
-      cause = error;
+    for (;;) {
+      try {
+        const answer = await within(end - performance.now(), ask());
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        cause = error;
+      }
+      if (isJetStreamAnswer(cause) || this.#connection.isClosed() || performance.now() + RETRY_DELAY > end)
+        break;
+      // The connection may be lost: it is asked again on the next one.
+      await delay(RETRY_DELAY, undefined, { ref: false });
     }
     const code = isJetStreamAnswer(cause) ? 'ERR_BROKER_REFUSED' : 'ERR_BROKER_AWAY';
     const why = cause instanceof Error ? cause.message : `not within ${TIMEOUT} ms`;

@@ -33,13 +33,17 @@ export class RedisHistory implements BrokerHistory {
   }
 
   async changes(since: Position | undefined): Promise<BrokerChanges> {
-    const answer = this.#subscriber.settled().then(async () => {
-      const caughtUp = this.#subscriber.catchUp();
+    return this.#log.changesOf(await inTime(this.#changes(since)));
+  }
+
+  async #changes(since: Position | undefined): Promise<unknown> {
+    for (;;) {
+      await this.#subscriber.settled();
+      const catchUp = this.#subscriber.catchUp();
       const changes = await this.#ask(this.#log.changes(since));
-      await caughtUp();
-      return changes;
-    });
-    return this.#log.changesOf(await inTime(answer));
+      // Otherwise it is asked again, on the next connection.
+      if (await catchUp()) return changes;
+    }
   }
 
   #ask(call: RedisCall): Promise<unknown> {

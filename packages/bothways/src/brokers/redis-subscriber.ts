@@ -91,12 +91,19 @@ export class RedisSubscriber {
     await Promise.all([channel.settled(), pattern.settled()]);
   }
 
-  /** @returns what waits until all has come that was published before it is called, and throws when something may not. */
-  catchUp(): () => Promise<void> {
+  /**
+   * @returns what waits until all has come that was published before it is called, and says whether nothing was lost since
+   * this was called.
+   */
+  catchUp(): () => Promise<boolean> {
     const { connection } = this.link;
     return async () => {
-      if (connection !== undefined && this.link.connection === connection) await connection.ping();
-      if (connection === undefined || this.link.connection !== connection) throw away();
+      if (connection === undefined || this.link.connection !== connection) return false;
+      const isThere = await connection.ping().then(
+        () => true,
+        () => false,
+      );
+      return isThere && this.link.connection === connection;
     };
   }
 

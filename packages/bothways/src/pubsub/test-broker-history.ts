@@ -150,7 +150,7 @@ export function testBrokerHistory(
     });
 
     it('knows which of its messages this node has published', async () => {
-      one.subscribe('a');
+      await subscribe(one, 'a');
       const number = one.history.publish('a', 'own', KEPT);
       two.history.publish('a', 'other', KEPT);
       await one.kept.take(2);
