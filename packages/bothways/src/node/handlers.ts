@@ -25,6 +25,11 @@ export interface Handlers<State = unknown> {
    * from now on comes.
    */
   missed?(socket: Connection<State, Buffer>, filters: readonly string[]): Outcome;
+  /**
+   * A session that another server had is here now, because that one is dead (`durable`): with its `state`, `request`
+   * and subscriptions. `open` is not called for it.
+   */
+  takeover?(socket: Connection<State, Buffer>): Outcome;
   /** Somebody is shown in a topic who was not there at any server; called at each of them. */
   join?(topic: string, member: Member): void;
   /** Somebody is gone from a topic, at all servers; called at each of them. */

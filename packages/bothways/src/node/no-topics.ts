@@ -12,4 +12,7 @@ export const NO_TOPICS: ConnectionTopics<never> = {
   publish: refuse,
   join: refuse,
   leave: refuse,
+  save: refuse,
+  publisher: undefined,
+  through: refuse,
 };

@@ -167,6 +167,7 @@ export const HANDLER_RULES: Readonly<Record<keyof Handlers, Rule>> = {
   ping: FUNCTION,
   pong: FUNCTION,
   missed: FUNCTION,
+  takeover: FUNCTION,
   join: FUNCTION,
   leave: FUNCTION,
   close: FUNCTION,

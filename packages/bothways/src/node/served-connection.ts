@@ -1,6 +1,8 @@
 import type { Connection, Data, Recovery } from '../protocol/contract.js';
 import type { Role } from '../protocol/connection.js';
 import type { Since } from '../pubsub/history.js';
+import type { RecordPublish } from '../pubsub/broker-records.js';
+import type { PublishThrough } from '../pubsub/feeds.js';
 import type { Subscriptions } from '../pubsub/subscriptions.js';
 import type { AgreedCompression } from './compression.js';
 import type { Handlers } from './handlers.js';
@@ -39,6 +41,15 @@ export interface ConnectionTopics<State> {
   publish(socket: ServedConnection<State>, topic: string, data: Data): void;
   join(socket: ServedConnection<State>, topic: string, id: string, info: unknown): void;
   leave(socket: ServedConnection<State>, topic: string): void;
+  /** What another server has to know to go on with it, by name; `undefined` while that cannot be said. */
+  save(socket: ServedConnection<State>): Readonly<Record<string, string>> | undefined;
+  /**
+   * In whose name a handler runs: what is published until it returns, and kept by the broker, is published when that is
+   * saved.
+   */
+  publisher: PublishThrough | undefined;
+  /** @param publish takes what is to be published with something else. */
+  through(publish: (message: RecordPublish) => void): PublishThrough;
 }
 
 /** Who made the connection and keeps it: a server, or the client's `connect`. */

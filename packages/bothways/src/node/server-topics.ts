@@ -1,5 +1,7 @@
 import type { Connection, Data, Recovery } from '../protocol/contract.js';
-import type { BrokerClaims } from '../pubsub/broker.js';
+import type { Broker } from '../pubsub/broker.js';
+import type { RecordPublish } from '../pubsub/broker-records.js';
+import type { PublishThrough } from '../pubsub/feeds.js';
 import type { Since } from '../pubsub/history.js';
 import type { NodeInfo } from '../pubsub/nodes.js';
 import type { Member } from '../pubsub/presence.js';
@@ -26,11 +28,12 @@ const PLATFORM: HubPlatform = { clock: nodeClock, randomId, copy: (bytes) => Buf
 
 /** The topics of a server. */
 export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwner<ServedConnection<State>> {
+  publisher: PublishThrough | undefined;
   readonly #hub: TopicHub<ServedConnection<State>>;
   readonly #handlers: Handlers<State>;
   readonly #connections: ReadonlySet<unknown>;
   readonly #isCompressing: boolean;
-  readonly #claims: BrokerClaims | undefined;
+  readonly #broker: Broker | undefined;
 
   constructor(
     options: Pick<ServeOptions<State>, 'broker' | 'presenceGrace' | 'history'>,
@@ -42,14 +45,14 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     this.#connections = connections;
     this.#isCompressing = isCompressing;
     const { broker, presenceGrace: grace = 10_000, history } = options;
-    this.#claims = broker?.claims;
+    this.#broker = broker;
     this.#hub = new TopicHub({ broker, grace, history, platform: PLATFORM }, this);
   }
 
   /** The servers that share the broker, as sessions know them. */
   get peers(): SessionPeers | undefined {
     const { peers } = this.#hub;
-    return peers === undefined ? undefined : new SessionPeers(peers, this.#claims);
+    return peers === undefined ? undefined : new SessionPeers(peers, this.#broker?.claims);
   }
 
   get nodes(): NodeInfo[] {
@@ -78,7 +81,12 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
 
   send(topic: string, data: Data, { except, local = false }: PublishOptions<State>): void {
     const bytes = typeof data === 'string' ? data : toBytes(data);
-    this.#hub.publish(topic, bytes, except as ServedConnection<State> | undefined, local);
+    this.#hub.publish(topic, bytes, except as ServedConnection<State> | undefined, local, this.publisher);
+  }
+
+  /** Goes on with a connection that another server had. */
+  restore(socket: ServedConnection<State>, saved: Readonly<Record<string, string>>): void {
+    this.#hub.restore(socket, saved);
   }
 
   // What a connection asks (ConnectionTopics). One that is gone asks for nothing.
@@ -106,6 +114,20 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
 
   leave(socket: ServedConnection<State>, topic: string): void {
     this.#hub.leave(socket, topic);
+  }
+
+  save(socket: ServedConnection<State>): Readonly<Record<string, string>> | undefined {
+    return this.#hub.save(socket);
+  }
+
+  through(publish: (message: RecordPublish) => void): PublishThrough {
+    return {
+      publish: (topic, data, limits) => {
+        const number = this.#broker!.records!.nextNumber();
+        publish({ topic, data, limits, number });
+        return number;
+      },
+    };
   }
 
   // What the hub tells (TopicHubOwner).

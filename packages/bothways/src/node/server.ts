@@ -6,7 +6,7 @@ import type { NodeInfo } from '../pubsub/nodes.js';
 import type { Member } from '../pubsub/presence.js';
 import type { TopicRights } from '../pubsub/subscriptions.js';
 import { CloseCode, MAX_CLOSE_REASON, isCloseCodeOnWire } from '../protocol/close.js';
-import type { Connection, Data } from '../protocol/contract.js';
+import type { Connection, Data, RequestInfo } from '../protocol/contract.js';
 import { Refusal } from '../protocol/handshake-server-response.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { acceptUpgrade, readUpgrade } from './accept-http1.js';
@@ -32,12 +32,15 @@ import {
   type ServeOptions,
 } from './options.js';
 import { SUBPROTOCOL } from '../session/records.js';
+import type { Durability } from '../session/server.js';
+import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import { addRequestTaker, removeRequestTaker, type AnyRequest, type AnyResponse } from './request-router.js';
 import type { ConnectionLimits, ConnectionOwner, ServedConnection } from './served-connection.js';
 import { SessionConnection } from './session-connection.js';
 import { SessionHttp } from './session-http.js';
 import { SessionHub, type HubHost, type OpenSession } from './session-hub.js';
-import { checkSessions } from './session-options.js';
+import { checkSessions, type ServerSessionOptions } from './session-options.js';
+import { RecordStore } from './session-store.js';
 import { addUpgradeTarget, removeUpgradeTarget, type UpgradeTarget } from './upgrade-router.js';
 import { ServerTopics, type PublishOptions } from './server-topics.js';
 
@@ -194,7 +197,13 @@ class NodeServer<State>
       const sessionOptions = sessions === true ? {} : sessions;
       // Without a secret of theirs, no server knows the tokens of another.
       const peers = sessionOptions.secret === undefined ? undefined : this.topics.peers;
-      this.#hub = new SessionHub(sessionOptions, handshakeTimeout, this, peers);
+      this.#hub = new SessionHub(
+        sessionOptions,
+        handshakeTimeout,
+        this,
+        peers,
+        this.#durabilityOf(sessionOptions),
+      );
       this.#requests = new SessionHttp(this.#hub, options.origins, handshakeTimeout, (thrown) =>
         this.failed(toError(thrown)),
       );
@@ -343,6 +352,36 @@ class NodeServer<State>
     });
   }
 
+  #durabilityOf({ durable = false }: ServerSessionOptions): Durability | undefined {
+    const { peers } = this.topics;
+    const records = this.#options.broker?.records;
+    if (!durable || peers === undefined || records === undefined) return undefined;
+    const store = new RecordStore(records, peers.id);
+    return { store, restore: (session, saved) => this.#restoreSession(session, saved) };
+  }
+
+  /** Goes on with a session that another server had. */
+  #restoreSession(session: ServerSession, saved: Readonly<Record<string, string>>): SessionOwner {
+    const { request: requestText = '{}', state = '', protocol = '' } = saved;
+    const request = JSON.parse(requestText) as RequestInfo;
+    const { remoteAddress } = request;
+    this.#accepted++;
+    this.#addresses.set(remoteAddress, (this.#addresses.get(remoteAddress) ?? 0) + 1);
+    const connection = new SessionConnection<State>(
+      session,
+      this,
+      request,
+      protocol,
+      state === '' ? (undefined as State) : (JSON.parse(state) as State),
+    );
+    this.#connections.add(connection);
+    session.owner = connection;
+    this.topics.restore(connection, saved);
+    const { takeover } = this.handlers;
+    if (takeover !== undefined) connection.run(() => takeover(connection));
+    return connection;
+  }
+
   #openConnection(
     transport: OpenTransport,
     agreement: Agreement,
@@ -465,6 +504,24 @@ class NodeServer<State>
   }
 }
 
+/** @throws {TypeError} naming what sessions need to go on elsewhere. */
+function checkDurable<State>({ broker, sessions }: ServeOptions<State>, handlers: unknown): void {
+  const needs = "The member 'durable' of the option 'sessions' needs";
+  if (broker?.records === undefined) {
+    throw new TypeError(
+      `${needs} a 'broker' that keeps records: redisBroker(), or natsBroker() with JetStream`,
+    );
+  }
+  if ((sessions as ServerSessionOptions).secret === undefined) {
+    throw new TypeError(`${needs} a 'secret' that all servers have`);
+  }
+  if (typeof handlers === 'function') {
+    throw new TypeError(
+      `${needs} an object of handlers: a function cannot go on in its middle at another server`,
+    );
+  }
+}
+
 /**
  * Starts a WebSocket server: on a port of its own, or beside a framework on an HTTP server that exists.
  *
@@ -491,6 +548,9 @@ export async function serve<State = unknown>(
     throw new TypeError(
       "The option 'history' needs a broker that keeps it: redisBroker(), or natsBroker() with the option 'jetstream'",
     );
+  }
+  if (typeof options.sessions === 'object' && options.sessions.durable === true) {
+    checkDurable(options, handlers);
   }
   if (options.http2 === true && options.tls === undefined) {
     throw new TypeError(

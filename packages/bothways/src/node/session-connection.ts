@@ -21,6 +21,7 @@ import type { PublishedMessage } from './published-message.js';
 import type { ConnectionOwner, ServedConnection } from './served-connection.js';
 import { clearDeadline } from './timer-wheel.js';
 import { toBytes } from './to-bytes.js';
+import type { PublishThrough } from '../pubsub/feeds.js';
 import { NO_RIGHT, RightsError, type Subscriptions } from '../pubsub/subscriptions.js';
 
 /** A session as a connection: what handlers, topics and limits know of it. */
@@ -34,6 +35,8 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   readonly #owner: ConnectionOwner<State>;
   readonly #session: ServerSession;
   readonly #idle: IdleDeadline | undefined;
+  /** Of a session that is saved. */
+  readonly #publisher: PublishThrough | undefined;
   #isPaused = false;
   #inbox: Inbox<string | Buffer> | undefined;
   #streams: MessageStreams | undefined;
@@ -56,6 +59,7 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     this.request = request;
     this.protocol = protocol;
     this.state = state;
+    if (session.isSaved) this.#publisher = owner.topics.through((message) => session.publish(message));
     if (owner.limits.idleTimeout > 0) this.#idle = new IdleDeadline(this, owner.limits.idleTimeout);
   }
 
@@ -207,10 +211,16 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   }
 
   run(call: () => unknown): void {
+    const { topics } = this.#owner;
+    const before = topics.publisher;
+    topics.publisher = this.#publisher;
     try {
       this.#watch(call());
     } catch (thrown) {
       this.#handlerFailed(thrown);
+    } finally {
+      topics.publisher = before;
+      this.#session.note();
     }
   }
 
@@ -241,7 +251,9 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     const message = typeof content === 'string' ? content : toBuffer(content);
     if (this.#streams !== undefined) putInto(this.#streams, message);
     else if (this.#inbox !== undefined) this.#inbox.put(message);
-    else {
+    else if (this.#publisher !== undefined) {
+      this.run(() => this.#owner.handlers.message?.(this, message));
+    } else {
       try {
         const outcome = this.#owner.handlers.message?.(this, message);
         if (outcome !== undefined) this.#watch(outcome);
@@ -250,6 +262,30 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
       }
     }
   }
+
+  save(): Readonly<Record<string, string>> | undefined {
+    const topics = this.#owner.topics.save(this);
+    return (
+      topics && { ...topics, protocol: this.protocol, request: this.#requestText, state: this.#stateText }
+    );
+  }
+
+  get #requestText(): string {
+    return (this.#savedRequest ??= JSON.stringify(requestFieldsOf(this.request)));
+  }
+
+  /** As it was before, if it cannot be written: then the application is told, and the session closed. */
+  get #stateText(): string {
+    try {
+      this.#savedState = JSON.stringify(this.state) ?? '';
+    } catch (thrown) {
+      this.#handlerFailed(thrown);
+    }
+    return this.#savedState;
+  }
+
+  #savedRequest: string | undefined;
+  #savedState = '';
 
   onSent(): void {
     if (!this.#isBelowHighWaterMark) return;
@@ -325,6 +361,19 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     if (this.#readyWaiters.length === 0) return;
     for (const resolve of this.#readyWaiters.splice(0)) resolve();
   }
+}
+
+/** What is kept of a request: nothing that is secret. */
+function requestFieldsOf({
+  method,
+  url,
+  headers,
+  origin,
+  protocols,
+  remoteAddress,
+}: RequestInfo): RequestInfo {
+  const { authorization: _, cookie: __, 'proxy-authorization': ___, ...others } = headers;
+  return { method, url, headers: others, origin, protocols, remoteAddress };
 }
 
 const LOST: CloseInfo = { code: CloseCode.ABNORMAL, reason: '', wasClean: false, initiator: 'network' };

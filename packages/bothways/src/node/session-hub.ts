@@ -3,7 +3,13 @@ import { CloseCode } from '../protocol/close.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
 import type { Peers } from '../session/peers.js';
-import { SessionServer, type Asker, type SessionOpening, type SessionPlatform } from '../session/server.js';
+import {
+  SessionServer,
+  type Asker,
+  type Durability,
+  type SessionOpening,
+  type SessionPlatform,
+} from '../session/server.js';
 import type { SessionSocket } from '../session/server-socket.js';
 import type { ServerSession, SessionOwner } from '../session/server-session.js';
 import type { OpenTransport, OpeningHandshake } from './acceptor.js';
@@ -54,18 +60,22 @@ export class SessionHub {
   readonly #maxMessageSize: number;
   #strangers = 0;
 
-  /** @param peers the servers that share the sessions, if there are any. */
+  /**
+   * @param peers the servers that share the sessions, if there are any.
+   * @param durability by which others go on with them.
+   */
   constructor(
     options: ServerSessionOptions,
     handshakeTimeout: number,
     host: HubHost,
     peers: Peers | undefined,
+    durability: Durability | undefined,
   ) {
     this.#options = options;
     this.#handshakeTimeout = handshakeTimeout;
     this.#host = host;
     const settings = sessionSettingsOf(options, host.limits);
-    this.sessions = new SessionServer(settings, new NodePlatform(options.secret), peers);
+    this.sessions = new SessionServer(settings, new NodePlatform(options.secret), peers, durability);
     // A text has one character before it (PROTOCOL.md section 3).
     this.#maxMessageSize = host.limits.maxMessageSize + 1;
     this.#carriers = new CarrierOwner(host.limits);

@@ -2,6 +2,7 @@ import type { RequestInfo } from '../protocol/contract.js';
 import { SMALLEST_WINDOW } from '../session/headers.js';
 import type { SessionServerSettings } from '../session/server.js';
 import { COUNT, FUNCTION, MILLISECONDS, checkOptions, type Rule } from './options.js';
+import { BOOLEAN } from '../protocol/options.js';
 import type { ConnectionLimits } from './served-connection.js';
 
 /** How a server keeps sessions. Times are milliseconds, sizes bytes. */
@@ -22,6 +23,12 @@ export interface ServerSessionOptions {
    * only the server that opened a session takes its requests.
    */
   secret?: string | Uint8Array | undefined;
+  /**
+   * Whether sessions go on at another server when this one is dead, with nothing lost or repeated: what happens is
+   * saved in the broker before it is sent or acknowledged. It needs a `broker` that keeps records (Redis, or NATS with
+   * JetStream), `secret`, handlers as an object, and a `state` that JSON can hold. `false`.
+   */
+  durable?: boolean | undefined;
   /**
    * Whose a request is, such as the name in a cookie that was checked: a session can only be resumed by requests of
    * the same user. Must be quick, and the same for all requests of a client. `''` by default.
@@ -46,6 +53,7 @@ const SESSION_RULES: Readonly<Record<Exclude<keyof ServerSessionOptions, 'secret
     (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 60_000,
     'a whole number of milliseconds from 60000 up',
   ],
+  durable: BOOLEAN,
   user: FUNCTION,
 };
 

@@ -1,7 +1,7 @@
 import type { Alarm, Clock } from '../protocol/clock.js';
 import type { Position, Recovery } from '../protocol/contract.js';
 import type { BrokerHistory, BrokerMessage } from './broker-history.js';
-import { toSent, type Feeds, type FeedsOwner } from './feeds.js';
+import { toSent, type Feeds, type FeedsOwner, type PublishThrough } from './feeds.js';
 import { isWild, matches } from './filter.js';
 import type { HistoryRules } from './history-rules.js';
 import type { HistoryOptions, HistoryPage, PageMessage, Since } from './history.js';
@@ -24,6 +24,15 @@ interface HeldFilter {
   since: number | undefined;
 }
 
+/** A subscriber that another node had, until it has had all that came since. */
+interface Returning {
+  readonly held: [topic: string, message: BrokerMessage][];
+  /** Too much has come meanwhile. */
+  isOver: boolean;
+}
+
+/** When it is looked again whether something is missing, milliseconds. */
+const SETTLED_AGAIN = 20;
 /** How many topics are known; of others it is not noticed when a message is missing without `missed`. */
 const MAX_FEEDS = 100_000;
 /** How many messages may wait for what is read, and how large they may be together: bytes, or UTF-16 code units. */
@@ -57,10 +66,13 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   /** Those of them that have a wildcard. */
   readonly #wild = new Map<string, HeldFilter>();
   readonly #joiners = new Joiners<Some>(this.#room);
+  readonly #returning = new Map<Some, Returning>();
   readonly #excepts = new Map<number, WeakRef<Some>>();
   /** All up to here that this node had subscribed to has come, and when it is asked again, up to there. */
   #reached: Position | undefined;
   #next: Position | undefined;
+  /** Of the newest message that has come. */
+  #newest: Position | undefined;
   /** What has come while it is asked what was missed. */
   #waiting: [topic: string, message: BrokerMessage][] | undefined;
   /** Counts how often something may have been missed: an answer from before that says nothing. */
@@ -81,8 +93,14 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     this.#gapEnd = clock.alarm(() => this.#fillGaps());
   }
 
-  publish(topic: string, data: string | Uint8Array, options: HistoryOptions, except: Some | undefined): void {
-    const number = this.#history.publish(topic, data, options);
+  publish(
+    topic: string,
+    data: string | Uint8Array,
+    options: HistoryOptions,
+    except: Some | undefined,
+    through?: PublishThrough,
+  ): void {
+    const number = through?.publish(topic, data, options) ?? this.#history.publish(topic, data, options);
     if (except === undefined) return;
     for (const subscriber of this.#owner.subscribersOf(topic)) {
       if (subscriber !== except) continue;
@@ -123,6 +141,66 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     return { ...position, recovered };
   }
 
+  /** Up to where a subscriber has all; `undefined` while that cannot be said. */
+  positionOf(subscriber: Some): Position | undefined {
+    if (!this.#isSettled || this.#joiners.has(subscriber) || this.#returning.has(subscriber))
+      return undefined;
+    const [reached, newest] = [this.#reached, this.#newest];
+    return newest !== undefined && newest.epoch === reached?.epoch && newest.offset > reached.offset ? newest : reached;
+  }
+
+  /**
+   * Goes on with a subscriber that another node had, and that has had all up to a position: sends what came since, in
+   * its order, and then what comes.
+   *
+   * @returns its filters of which something is missing.
+   */
+  async resume(subscriber: Some, filters: readonly string[], since: Position): Promise<readonly string[]> {
+    const returning: Returning = { held: [], isOver: false };
+    this.#returning.set(subscriber, returning);
+    const missed = new Set<string>();
+    const kept: [topic: string, kept: Kept][] = [];
+    let reached = since.offset;
+    try {
+      const { position, topics } = await this.#history.changes(since);
+      reached = position.offset;
+      if (topics === undefined) for (const filter of filters) missed.add(filter);
+      for (const topic of topics ?? []) {
+        const concerned = filters.filter((filter) => matches(filter, topic));
+        const options = this.#rules.of(topic);
+        if (concerned.length === 0 || options === undefined) continue;
+        const page = await this.#history.read(topic, since, options);
+        if (!page.recovered) for (const filter of concerned) missed.add(filter);
+        for (const each of page.messages) if (each.offset <= reached) kept.push([topic, inPage(page, each)]);
+      }
+      await this.#settled();
+    } catch {
+      for (const filter of filters) missed.add(filter);
+    }
+    if (!this.#returning.delete(subscriber)) return [];
+    if (returning.isOver) for (const filter of filters) missed.add(filter);
+    // What came meanwhile and is not behind that was read.
+    const later = returning.held.filter(([, { position }]) => position.offset > reached);
+    for (const [, message] of returning.held) this.#room.give([message]);
+    const all = [...kept, ...later].toSorted(
+      ([, one], [, other]) => one.position.offset - other.position.offset,
+    );
+    for (const [topic, each] of all) this.#send(topic, each, [subscriber]);
+    return [...missed];
+  }
+
+  get #isSettled(): boolean {
+    return (
+      this.#waiting === undefined && this.#gaps.size === 0 && this.#queue.size === 0 && this.#reading === 0
+    );
+  }
+
+  async #settled(): Promise<void> {
+    while (!this.#isSettled) {
+      await new Promise<void>((resolve) => this.#clock.alarm(resolve).set(SETTLED_AGAIN));
+    }
+  }
+
   subscribed(filter: string): void {
     if (!this.#rules.haveSome(filter)) return;
     const held: HeldFilter = { since: undefined };
@@ -153,6 +231,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     }
     const { epoch, offset } = message.position;
     if (this.#reached !== undefined && epoch !== this.#reached.epoch) this.#beginAnew(message.position);
+    if (this.#newest?.epoch !== epoch || offset > this.#newest.offset) this.#newest = message.position;
     let feed = this.#feeds.get(topic);
     if (feed === undefined) {
       // Before it subscribed, nothing is missing.
@@ -432,14 +511,24 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     const except = this.#takeExcept(kept.own);
     const leftOut = this.#joiners.leaveOut(topic, kept, except);
     const subscribers = this.#owner.subscribersOf(topic);
-    if (leftOut.size === 0) this.#send(topic, kept, subscribers, except);
-    else
-      this.#send(
-        topic,
-        kept,
-        [...subscribers].filter((each) => !leftOut.has(each)),
-        except,
+    if (leftOut.size === 0 && this.#returning.size === 0) this.#send(topic, kept, subscribers, except);
+    else {
+      const now = [...subscribers].filter(
+        (each) => !leftOut.has(each) && !this.#holdForReturning(topic, kept, each, except),
       );
+      this.#send(topic, kept, now, except);
+    }
+  }
+
+  /** @returns whether it is one that does not get it yet. */
+  #holdForReturning(topic: string, kept: Kept, subscriber: Some, except: Some | undefined): boolean {
+    const returning = this.#returning.get(subscriber);
+    if (returning === undefined) return false;
+    if (returning.isOver || subscriber === except) return true;
+    const message = { ...kept, previous: 0 };
+    if (this.#room.take(message)) returning.held.push([topic, message]);
+    else returning.isOver = true;
+    return true;
   }
 
   #send(topic: string, { data, position }: Kept, subscribers: Iterable<Some>, except?: Some): void {

@@ -1,6 +1,12 @@
 import type { Recovery } from '../protocol/contract.js';
 import type { Clock } from '../protocol/clock.js';
-import { MemoryHistory, type HistoryOptions, type KeptMessage, type Since } from './history.js';
+import {
+  MemoryHistory,
+  type HistoryLimits,
+  type HistoryOptions,
+  type KeptMessage,
+  type Since,
+} from './history.js';
 
 /** What feeds need of the topics of a server. */
 export interface FeedsOwner<Some> {
@@ -12,15 +18,28 @@ export interface FeedsOwner<Some> {
   onThrown(thrown: unknown): void;
 }
 
+/** Publishes messages together with something else, later. */
+export interface PublishThrough {
+  /** @returns the number by which the message is known when it comes. */
+  publish(topic: string, data: string | Uint8Array, limits: HistoryLimits): number;
+}
+
 /** The topics that have a history: they are delivered in the order in which they are kept. */
 export interface Feeds<Some> {
   /**
    * Keeps a message, and delivers it, now or when the broker brings it.
    *
    * @param data which nobody changes any more.
+   * @param through what publishes it, where that is not the broker by itself.
    * @throws {BrokerError} when nobody gets it.
    */
-  publish(topic: string, data: string | Uint8Array, options: HistoryOptions, except: Some | undefined): void;
+  publish(
+    topic: string,
+    data: string | Uint8Array,
+    options: HistoryOptions,
+    except: Some | undefined,
+    through?: PublishThrough,
+  ): void;
 
   /**
    * Sends to one of its subscribers what was published to a topic since, and goes on with what comes.

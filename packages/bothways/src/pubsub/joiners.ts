@@ -68,6 +68,15 @@ export class Joiners<Some> {
     return place.held;
   }
 
+  /** Whether it waits for a page. */
+  has(subscriber: Some): boolean {
+    for (const places of this.#topics.values()) {
+      for (const place of places)
+        if (place.subscriber === subscriber && place.position === undefined) return true;
+    }
+    return false;
+  }
+
   left(topic: string, subscriber: Some): void {
     for (const place of this.#topics.get(topic) ?? [])
       if (place.subscriber === subscriber) this.remove(place);

@@ -1,5 +1,6 @@
 import { BothwaysError } from '../protocol/errors.js';
 import { covers } from './filter.js';
+import type { Member } from './presence.js';
 
 /** What a connection may do with topics: a filter grants all topics that it has. What is left out grants nothing. */
 export interface TopicRights {
@@ -26,7 +27,9 @@ export const NO_RIGHT = 'You may not do that with this topic';
 export class Subscriptions {
   readonly filters = new Set<string>();
   /** The topics in which it is shown as a member, and as which. */
-  members: Map<string, string> | undefined;
+  members: Map<string, Member> | undefined;
+  /** All that as JSON, if it has not changed since that was asked for. */
+  text: string | undefined;
   /** `undefined` grants everything. */
   readonly rights: TopicRights | undefined;
 

@@ -21,7 +21,7 @@ export function testClaims(name: string, open: () => Promise<readonly [BrokerCla
       two.claim(key, 'b', 60_000),
       one.claim(key, 'c', 60_000),
     ]);
-    const first = holders[0]!;
+    const [first] = holders;
     expect(['a', 'b', 'c']).toContain(first);
     expect(holders).toEqual([first, first, first]);
     expect(await two.claim(newKey(), 'd', 60_000)).toBe('d');

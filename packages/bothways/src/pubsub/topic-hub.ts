@@ -5,7 +5,7 @@ import { Attendance } from './attendance.js';
 import type { Broker, BrokerNode } from './broker.js';
 import { BrokerFeeds } from './broker-feeds.js';
 import type { BrokerMessage } from './broker-history.js';
-import { MemoryFeeds, type Feeds, type FeedsOwner } from './feeds.js';
+import { MemoryFeeds, type Feeds, type FeedsOwner, type PublishThrough } from './feeds.js';
 import { checkFilter, checkTopic } from './filter.js';
 import { HistoryRules } from './history-rules.js';
 import type { HistoryOptions, Since } from './history.js';
@@ -47,6 +47,12 @@ export interface TopicHubOptions {
   /** What is kept of topics, by filter. */
   readonly history?: Readonly<Record<string, HistoryOptions>> | undefined;
   readonly platform: HubPlatform;
+}
+
+interface SavedTopics {
+  readonly rights?: TopicRights;
+  readonly filters: readonly string[];
+  readonly members: readonly (readonly [topic: string, member: Member])[];
 }
 
 /** How large what is said of a member may be, UTF-16 code units of JSON; and its id. */
@@ -146,13 +152,16 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const subscriptions = this.#subscriptionsOf(subscriber);
     subscriptions.demand('subscribe', filter);
     subscriptions.filters.add(filter);
+    subscriptions.text = undefined;
     if (!this.#topics.subscribe(filter, subscriber)) return;
     this.#broker?.subscribe(filter);
     this.#feeds?.subscribed(filter);
   }
 
   unsubscribe(subscriber: Some, filter: string): void {
-    if (subscriber.subscriptions?.filters.delete(filter) === true) this.#unsubscribe(subscriber, filter);
+    if (subscriber.subscriptions?.filters.delete(filter) !== true) return;
+    subscriber.subscriptions.text = undefined;
+    this.#unsubscribe(subscriber, filter);
   }
 
   /** @throws {RightsError} {TypeError} {LimitError} */
@@ -170,17 +179,20 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const subscriptions = this.#subscriptionsOf(subscriber);
     subscriptions.demand('subscribe', topic);
     const before = subscriptions.members?.get(topic);
-    this.#attendance.enter(topic, { id, info: JSON.parse(text) as unknown });
-    (subscriptions.members ??= new Map()).set(topic, id);
+    const member = { id, info: JSON.parse(text) as unknown };
+    this.#attendance.enter(topic, member);
+    (subscriptions.members ??= new Map()).set(topic, member);
+    subscriptions.text = undefined;
     // What it was shown as until now, or another of its own connections to the same.
-    if (before !== undefined) this.#attendance.leave(topic, before, false);
+    if (before !== undefined) this.#attendance.leave(topic, before.id, false);
   }
 
   leave(subscriber: Some, topic: string): void {
-    const id = subscriber.subscriptions?.members?.get(topic);
-    if (id === undefined) return;
+    const member = subscriber.subscriptions?.members?.get(topic);
+    if (member === undefined) return;
     subscriber.subscriptions!.members!.delete(topic);
-    this.#attendance.leave(topic, id, false);
+    subscriber.subscriptions!.text = undefined;
+    this.#attendance.leave(topic, member.id, false);
   }
 
   members(topic: string): Member[] {
@@ -192,7 +204,7 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const { subscriptions } = subscriber;
     if (subscriptions === undefined) return;
     for (const filter of subscriptions.filters) this.#unsubscribe(subscriber, filter);
-    for (const [topic, id] of subscriptions.members ?? []) this.#attendance.leave(topic, id, true);
+    for (const [topic, { id }] of subscriptions.members ?? []) this.#attendance.leave(topic, id, true);
     // Its rights stay: a handler may still be at work in its name.
     subscriptions.filters.clear();
     subscriptions.members = undefined;
@@ -202,14 +214,21 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
   /**
    * @param data which may be changed when it returns.
    * @param isLocal whether only the subscribers of this node get it; then it is not kept.
+   * @param through what publishes it if it is kept by the broker, where that is not the broker by itself.
    * @throws {TypeError} {BrokerError} when nobody gets it.
    */
-  publish(topic: string, data: string | Uint8Array, except: Some | undefined, isLocal: boolean): void {
+  publish(
+    topic: string,
+    data: string | Uint8Array,
+    except: Some | undefined,
+    isLocal: boolean,
+    through?: PublishThrough,
+  ): void {
     checkTopic(topic);
     const history = isLocal ? undefined : this.#rules.of(topic);
     if (history !== undefined) {
       const kept = typeof data === 'string' ? data : this.#platform.copy(data);
-      this.#feeds!.publish(topic, kept, history, except);
+      this.#feeds!.publish(topic, kept, history, except, through);
       return;
     }
     if (!isLocal) this.#broker?.publish(topic, data);
@@ -234,6 +253,37 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
       if (isNew) this.unsubscribe(subscriber, topic);
       throw error;
     }
+  }
+
+  /** What another server has to know to go on with a subscriber, by name; `undefined` while it cannot be said. */
+  save(subscriber: Some): Readonly<Record<string, string>> | undefined {
+    const { subscriptions } = subscriber;
+    if (subscriptions === undefined) return {};
+    const { rights, filters, members = [] } = subscriptions;
+    subscriptions.text ??= JSON.stringify({ rights, filters: [...filters], members: [...members] });
+    if (filters.size === 0 || this.#brokerFeeds === undefined)
+      return { topics: subscriptions.text, position: '' };
+    const position = this.#brokerFeeds.positionOf(subscriber);
+    return position && { topics: subscriptions.text, position: `${position.offset} ${position.epoch}` };
+  }
+
+  /** Goes on with a subscriber that another server had. @param saved what that had to say of it. */
+  restore(subscriber: Some, { topics, position = '' }: Readonly<Record<string, string>>): void {
+    if (topics === undefined) return;
+    const { rights, filters, members } = JSON.parse(topics) as SavedTopics;
+    subscriber.subscriptions = new Subscriptions(rights);
+    this.#subscribers.add(subscriber);
+    for (const filter of filters) this.subscribe(subscriber, filter, true);
+    for (const [topic, { id, info }] of members) this.join(subscriber, topic, id, info, true);
+    const feeds = position === '' ? undefined : this.#brokerFeeds;
+    const kept = feeds === undefined ? [] : filters.filter((filter) => this.#rules.haveAll(filter));
+    const others = filters.filter((filter) => !kept.includes(filter));
+    if (others.length > 0) this.#owner.onMissed(subscriber, others);
+    if (kept.length === 0) return;
+    const [offset = '', epoch = ''] = position.split(' ');
+    void feeds!.resume(subscriber, kept, { epoch, offset: Number(offset) }).then((missed) => {
+      if (missed.length > 0) this.#owner.onMissed(subscriber, missed);
+    });
   }
 
   // What the broker tells (BrokerNode).

@@ -1,4 +1,4 @@
-import type { Clock } from '../protocol/clock.js';
+import type { Alarm, Clock } from '../protocol/clock.js';
 import type { HandedOn } from './incoming.js';
 import type { Numbered } from './records.js';
 import type { KeptPublish, SaveOutcome, SavedSession, SessionStore } from './store.js';
@@ -15,7 +15,8 @@ export interface Snapshot {
 
 /** What a journal writes down. */
 export interface JournalSource {
-  snapshot(): Snapshot;
+  /** `undefined` while it cannot be said. */
+  snapshot(): Snapshot | undefined;
   /** The messages to the client behind a number. */
   messagesAfter(number: number): readonly Numbered[];
   /** What was so at some moment is kept now. */
@@ -24,6 +25,8 @@ export interface JournalSource {
   onMoved(): void;
 }
 
+/** When it is asked again what could not be said, milliseconds. */
+const SAVED_AGAIN = 20;
 /** How many messages that the client has are kept before they are let go. */
 const TRIM = 64;
 
@@ -42,6 +45,8 @@ export class Journal {
   /** The last message that is being saved. */
   #savingTo: number;
   #isSaving = false;
+  /** Rings when what could not be said may be said by now. */
+  #again: Alarm | undefined;
   #isDirty = false;
   #isClosed = false;
   /** Nothing is saved any more. */
@@ -119,9 +124,15 @@ export class Journal {
 
   #save(): void {
     if (!this.#isDirty || this.#isSaving || this.#isOver) return;
+    const snapshot = this.#source.snapshot();
+    if (snapshot === undefined) {
+      this.#again ??= this.#clock.alarm(() => this.#save());
+      this.#again.set(SAVED_AGAIN);
+      return;
+    }
+    const { fields, acknowledged, handedOn } = snapshot;
     this.#isDirty = false;
     this.#isSaving = true;
-    const { fields, acknowledged, handedOn } = this.#source.snapshot();
     const before = this.#isWhole ? {} : this.#fields;
     const from = this.#isWhole ? acknowledged : this.#savingTo;
     const messages = this.#source.messagesAfter(from);

@@ -24,8 +24,11 @@ export interface SessionOwner {
   /** Less waits to be sent than before. */
   onSent(): void;
   onEnd(info: CloseInfo): void;
-  /** What another server has to know of it, by name; asked for where sessions are saved. */
-  save?(): Readonly<Record<string, string>>;
+  /**
+   * What another server has to know of it, by name; asked for where sessions are saved. `undefined` while that cannot be
+   * said: then it is asked again.
+   */
+  save?(): Readonly<Record<string, string>> | undefined;
 }
 
 /** How a server keeps its sessions. Times are milliseconds, sizes bytes. */
@@ -336,11 +339,13 @@ export class ServerSession implements Receiver, JournalSource {
 
   // What a journal asks and tells (JournalSource).
 
-  snapshot(): Snapshot {
+  snapshot(): Snapshot | undefined {
+    const owned = this.#owner?.save === undefined ? {} : this.#owner.save();
+    if (owned === undefined) return undefined;
     const { received } = this.#incoming;
     const { last, acknowledged } = this.#outgoing;
     const fields = {
-      ...this.#owner?.save?.(),
+      ...owned,
       binding: this.binding,
       carrier: this.carrier,
       received: String(received),
