@@ -135,18 +135,33 @@ export function startHaproxy(
   targetPort: number,
   options: ProxyOptions = {},
 ): Promise<Proxy> {
+  return startHaproxyWith((port) => haproxyConfiguration(mode, port, targetPort, options));
+}
+
+function startHaproxyWith(configure: (port: number) => string): Promise<Proxy> {
   return startProgram({
     name: 'haproxy',
     // With one thread, so that the process is gone when its first thread is.
     configure: (port) => `global
   nbthread 1
-${haproxyConfiguration(mode, port, targetPort, options)}
+${configure(port)}
 `,
     args: (file) => ['-W', '-db', '-f', file],
     isReady: (line) => line.includes('Loading success'),
     // That line is its only sign of life, and only a master with a worker writes it.
     worker: /New worker \((\d+)\) forked/,
   });
+}
+
+/** HAProxy in front of several servers: each request, and each WebSocket, goes to the next one in turn. */
+export function startBalancer(targetPorts: readonly number[]): Promise<Proxy> {
+  return startHaproxyWith(
+    (port) => `${recommended.haproxy.split('\nbackend live')[0]!.replace('bind :80', `bind 127.0.0.1:${port}`)}
+backend live
+  balance roundrobin
+  option redispatch 1
+${targetPorts.map((each, index) => `  server node${index} 127.0.0.1:${each} check inter 500ms`).join('\n')}`,
+  );
 }
 
 function haproxyConfiguration(

@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CarrierName } from 'bothways';
 import type { Browser, Page } from 'playwright-core';
-import { build, type Rollup } from 'vite';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../packages/bothways/src/node/test-arrivals.js';
 import { startFaultProxy, type FaultProxy } from '../../packages/bothways/src/testing/index.js';
-import { root } from '../docs/markdown.js';
 import { launchChromium } from '../whatwg/browser.js';
 import { type Endpoint, numbered, sendAll, startEndpoint } from './endpoint.js';
+import { bundle, HTML } from './page.js';
 
 // A page with the library as it is built for pages, and a network of which the test decides how bad it is: between
 // the page and the server, which serves the page too, is a fault proxy.
@@ -58,28 +57,6 @@ beforeEach(async () => {
     proxy.heal();
   });
 });
-
-const HTML = `<!doctype html><title>A session</title><link rel="icon" href="data:,">
-<script type="module" src="/page.js"></script>`;
-
-/** The published entry for browsers, as one file. */
-async function bundle(): Promise<string> {
-  const result = await build({
-    configFile: false,
-    logLevel: 'silent',
-    build: {
-      write: false,
-      lib: {
-        entry: join(root, 'packages/bothways/dist/browser/index.js'),
-        formats: ['es'],
-        fileName: 'bothways',
-      },
-    },
-  });
-  const [output] = Array.isArray(result) ? result : [result as Rollup.RollupOutput];
-  const [chunk] = output!.output;
-  return chunk.code;
-}
 
 /** Calls one of the functions of page.mjs. */
 function inPage<Result>(name: string, ...values: unknown[]): Promise<Result> {

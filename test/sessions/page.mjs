@@ -72,6 +72,7 @@ window.page = {
   untilState,
   untilCarrier,
   close,
+  lose: () => session.loseCarrier(),
   switchTo: (carrier) => session.switchTo(carrier),
   carrier: () => session.carrier,
   history: () => history,
