@@ -81,7 +81,11 @@ export class NatsHistory implements BrokerHistory {
   /** Hands a message to JetStream. @returns when that has it. */
   async send({ topic, number, bytes }: Unconfirmed): Promise<void> {
     const msgID = `${this.#publisher.node}:${number}`;
-    await this.#jetstream.publish(subjectOf(this.#kept, topic), bytes, { msgID, timeout: TIMEOUT });
+    await this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID, timeout: TIMEOUT });
+  }
+
+  subjectOf(topic: string): string {
+    return subjectOf(this.#kept, topic);
   }
 
   async read(topic: string, since: Since, limits: HistoryLimits): Promise<HistoryPage> {
@@ -131,7 +135,7 @@ export class NatsHistory implements BrokerHistory {
   async #read(topic: string, since: Since, limits: HistoryLimits): Promise<HistoryPage> {
     // All subscriptions hold when it is answered.
     await this.#connection.flush();
-    const subject = subjectOf(this.#kept, topic);
+    const subject = this.subjectOf(topic);
     const { created, config, state } = await this.prepare(subject);
     const position = { epoch: created, offset: state.last_seq };
     const count = state.subjects?.[subject] ?? 0;

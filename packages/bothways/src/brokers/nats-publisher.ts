@@ -16,6 +16,8 @@ const RETRY_DELAY = 500;
 export interface NatsKeeper {
   /** Is fulfilled when it has the message. */
   send(message: Unconfirmed): Promise<void>;
+  /** To which subject it hands what is published to a topic. */
+  subjectOf(topic: string): string;
   /** Sees to it that it can take messages. */
   prepare(): Promise<unknown>;
 }
@@ -99,6 +101,14 @@ export class NatsPublisher {
     this.#written = [];
   }
 
+  /** NATS does not permit what JetStream would keep under a subject. */
+  refuse(subject: string, error: Error): void {
+    for (const message of this.#outbox) {
+      const isConcerned = message.limits !== undefined && this.keeper?.subjectOf(message.topic) === subject;
+      if (isConcerned && this.#outbox.settle(message)) this.#onFailed(refused(message, error));
+    }
+  }
+
   /** Waits until NATS has all. */
   empty(): Promise<void> {
     return this.#outbox.empty();
@@ -140,7 +150,7 @@ export class NatsPublisher {
     } catch (error) {
       if (isJetStreamAnswer(error) || isPermissionError(error)) {
         if (this.#outbox.settle(message)) this.#onFailed(refused(message, error));
-      } else if (epoch === this.#epoch) {
+      } else if (epoch === this.#epoch && this.#outbox.has(message)) {
         // Nobody knows whether it is kept: all is sent again, in its order.
         this.disconnect();
         this.#connectLater();

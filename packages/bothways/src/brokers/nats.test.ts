@@ -1,4 +1,4 @@
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startNats, type BrokerServer } from '../../../../test/peers/brokers.js';
@@ -38,6 +38,8 @@ interface NodeOptions {
 
 let server: BrokerServer;
 let tests = 0;
+
+const MANY: HistoryLimits = { messages: 5_000, age: 60_000 };
 
 beforeAll(async () => {
   server = await startNats();
@@ -151,6 +153,8 @@ async function statusOf(connection: NatsConnection, type: string, count = 1): Pr
 }
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
+const contentsOf = (messages: readonly { readonly data: string | Uint8Array }[]): string[] =>
+  messages.map(({ data }) => Buffer.from(data as string).toString());
 const textsOf = (published: readonly Published[]): unknown[] => published.map(([, data]) => data);
 
 testBroker('natsBroker', async () => [
@@ -164,6 +168,105 @@ testBrokerHistory('natsBroker with JetStream', async () => [
   await openNode(server.port, { kept: KEPT }),
   await openNode(server.port, { kept: KEPT }),
 ]);
+
+describe('A history in JetStream', () => {
+  it('keeps a message once that is sent again', async () => {
+    const proxy = await startProxy();
+    const one = await openNode(proxy.port, { kept: MANY });
+    const two = await openNode(server.port, { kept: MANY });
+    const { position } = await two.history.changes(undefined);
+    const sent = numbers(1_000);
+    for (const [index, data] of sent.entries()) {
+      one.history.publish('a', data, MANY);
+      if (index % 50 === 25) await turns(2);
+      if (index % 300 !== 150) continue;
+      proxy.cut({ reset: index % 600 === 150 });
+      await statusOf(one.connection, 'reconnect');
+    }
+    await until(() => one.failures.items.length === 0);
+    two.subscribe('a');
+    one.history.publish('a', 'last', MANY);
+    while (contentsOf((await two.history.read('a', 1, MANY)).messages)[0] !== 'last');
+    const { recovered, messages } = await two.history.read('a', position, MANY);
+    expect([recovered, contentsOf(messages)]).toEqual([true, [...sent, 'last']]);
+  });
+
+  it('has its stream made again when that was deleted', async () => {
+    const one = await openNode(server.port, { kept: MANY });
+    one.subscribe('a');
+    one.history.publish('a', 'before', MANY);
+    const { position } = await one.kept.next();
+    const manager = await jetstreamManager(one.connection);
+    await manager.streams.delete(`test~${tests}~kept`);
+    one.history.publish('a', 'after', MANY);
+    expect((await one.kept.next()).data).toBe('after');
+    const after = await one.history.read('a', position, MANY);
+    expect(after).toMatchObject({ recovered: false, messages: [] });
+    expect(after.position.epoch).not.toBe(position.epoch);
+    expect((await one.history.changes(position)).topics).toBeUndefined();
+  });
+
+  it('is as large as the node wants it that keeps most, and left as it is otherwise', async () => {
+    const manager = await jetstreamManager(await connectTo(server.port));
+    const config = async () => (await manager.streams.info(`test~${tests}~kept`)).config;
+    await openNode(server.port, { kept: { messages: 10, age: 3_600_000 } });
+    expect(await config()).toMatchObject({ max_msgs_per_subject: 11, max_age: 3_600_000e6, storage: 'file' });
+    await manager.streams.update(`test~${tests}~kept`, { description: 'mine' });
+    await openNode(server.port, { kept: { messages: 20, age: 1_000 } });
+    await openNode(server.port, { kept: { messages: 1, age: 1_000 } });
+    expect(await config()).toMatchObject({
+      max_msgs_per_subject: 21,
+      max_age: 3_600_000e6,
+      description: 'mine',
+    });
+  });
+
+  it('does not take what is larger than NATS takes', async () => {
+    const one = await openNode(server.port, { kept: MANY });
+    expect(() => one.history.publish('a', Buffer.alloc(1024 * 1024), MANY)).toThrow(
+      expect.objectContaining({ code: 'ERR_BROKER_FULL' }),
+    );
+    one.subscribe('a');
+    one.history.publish('a', Buffer.alloc(1024 * 1024 - 1_000), MANY);
+    expect((await one.kept.next()).data).toHaveLength(1024 * 1024 - 1_000);
+  });
+
+  it('is told what NATS does not permit, and goes on', async () => {
+    const strict = await startNats(
+      () => `no_auth_user: all
+authorization { users: [
+  { user: all, password: a, permissions: { publish: ["bothways.>", "bothways%kept.b", "$JS.API.>"], subscribe: ["bothways.>", "_INBOX.>"] } }
+] }`,
+    );
+    onTestFinished(() => strict[Symbol.asyncDispose]());
+    const one = await openNode(strict.port, { kept: MANY, broker: { prefix: 'bothways' } });
+    one.subscribe('b');
+    one.history.publish('a', 'lost', MANY);
+    one.history.publish('b', 'taken', MANY);
+    expect(await one.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+    expect((await one.kept.next()).data).toBe('taken');
+    await one.close();
+    expect(one.failures.items).toEqual([]);
+  });
+
+  it('needs no more permissions than the guide says', async () => {
+    const strict = await startNats(
+      () => `no_auth_user: all
+authorization { users: [
+  { user: all, password: a, permissions: { publish: ["bothways.>", "bothways%kept.>", "$JS.API.>"], subscribe: ["bothways.>", "_INBOX.>"] } }
+] }`,
+    );
+    onTestFinished(() => strict[Symbol.asyncDispose]());
+    const one = await openNode(strict.port, { kept: MANY, broker: { prefix: 'bothways' } });
+    one.subscribe('a');
+    const { position } = await one.history.changes(undefined);
+    one.history.publish('a', 'kept', MANY);
+    await one.kept.next();
+    expect(await one.history.read('a', position, MANY)).toMatchObject({ recovered: true });
+    expect((await one.history.changes(position)).topics).toEqual(['a']);
+    expect(one.failures.items).toEqual([]);
+  });
+});
 
 describe('natsBroker', () => {
   it('keeps what is published while NATS is dead, and holds its subscriptions', async () => {

@@ -77,8 +77,8 @@ class NatsBroker implements Broker {
   readonly #publisher: NatsPublisher;
   readonly #subscriber: NatsSubscriber;
   readonly history: NatsHistory | undefined;
-  /** The number of the last message that is kept. */
-  #last = 0;
+  /** Of the last message that is kept. */
+  #last: readonly [epoch: string, offset: number] = ['', 0];
   #node: BrokerNode | undefined;
   #isConnected = false;
   #isClosed = false;
@@ -165,9 +165,10 @@ class NatsBroker implements Broker {
 
   #receiveKept(topic: string, { node, number, data }: Envelope, offset: number, previous: number): void {
     const epoch = this.history?.epoch ?? '';
+    const [lastEpoch, last] = this.#last;
     // By another subscription it has come already: one message by all of them, and then the next.
-    if (offset === this.#last) return;
-    this.#last = offset;
+    if (epoch === lastEpoch && offset === last) return;
+    this.#last = [epoch, offset];
     const own = node === this.#publisher.node ? number : undefined;
     this.#node?.receiveKept(topic, { data, position: { epoch, offset }, previous, own });
   }
@@ -187,7 +188,9 @@ class NatsBroker implements Broker {
     if (type === 'disconnect') this.#disconnect();
     // After several attempts the client says it several times.
     else if (type === 'reconnect' && !this.#isConnected) this.#reconnect();
-    else if (type === 'error' && isPermissionError(error) && error.subject.startsWith(`${this.#prefix}.`)) {
+    else if (type !== 'error' || !isPermissionError(error)) return;
+    else if (error.subject.startsWith(`${this.#prefix}%`)) this.#publisher.refuse(error.subject, error);
+    else if (error.subject.startsWith(`${this.#prefix}.`)) {
       this.#fail(
         new BrokerError('ERR_BROKER_REFUSED', `NATS has refused it: ${error.message}`, { cause: error }),
       );

@@ -75,6 +75,11 @@ export class Outbox {
     return this.#messages.values();
   }
 
+  /** Whether a message waits. */
+  has(message: Unconfirmed): boolean {
+    return this.#messages.has(message);
+  }
+
   /** The broker has a message, or nothing will come of it. @returns false when that was known. */
   settle(message: Unconfirmed): boolean {
     if (!this.#messages.delete(message)) return false;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startRedis, type BrokerServer } from '../../../../test/peers/brokers.js';
 import { until } from '../node/test-arrivals.js';
+import { KEPT } from '../pubsub/test-broker-history.js';
 import { CLIENTS, command, numbers, openNode, settle, startOwnRedis } from './test-redis.js';
 
 describe.each(CLIENTS)('With a client of %s', (_, makeClient) => {
@@ -41,6 +42,43 @@ describe.each(CLIENTS)('With a client of %s', (_, makeClient) => {
     node.unsubscribe('a/+');
     await settle(node, other);
     expect([node.story, other.story]).toEqual([['a/b', 'b'], ['from it']]);
+  });
+
+  it('a history needs no more rights than the guide says', async () => {
+    const { node, other } = await openWith(
+      [
+        'allchannels +publish +subscribe +unsubscribe +psubscribe +punsubscribe +ping +hello +auth +info',
+        `~user${users}:$bothways/*`,
+        '+eval +evalsha +time +hget +hmget +hset +hincrby +del +get +set +exists',
+        '+zadd +zrem +zscore +zrange +zrangebyscore +xadd +xrange +xrevrange +pexpire',
+      ].join(' '),
+    );
+    node.subscribe('a');
+    const { position } = await node.history.changes(undefined);
+    for (const data of numbers(0, 3)) node.history.publish('a', data, KEPT);
+    await until(() => node.story.length === 3);
+    expect((await node.history.read('a', position, KEPT)).messages).toHaveLength(3);
+    expect((await node.history.read('a', 2, KEPT)).messages).toHaveLength(2);
+    expect((await other.history.changes(position)).topics).toEqual(['a']);
+    expect(node.failures.items).toEqual([]);
+  });
+
+  it('a history that Redis does not allow is told, and what is published otherwise goes on', async () => {
+    const { node, other } = await openWith('allchannels allcommands -xadd allkeys');
+    other.subscribe('a');
+    await settle(other, node);
+    node.history.publish('a', 'lost', KEPT);
+    node.publish('a', 'taken');
+    expect(await node.failures.next()).toMatchObject({ code: 'ERR_BROKER_REFUSED' });
+    await until(() => other.story.length > 0);
+    expect(other.story).toEqual(['taken']);
+    const without = await openWith('allchannels allcommands -eval -evalsha');
+    await expect(without.node.history.read('a', 1, KEPT)).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+    });
+    await expect(without.node.history.changes(undefined)).rejects.toMatchObject({
+      code: 'ERR_BROKER_REFUSED',
+    });
   });
 
   it('what Redis does not allow to publish is told, and the next goes on', async () => {

@@ -21,6 +21,8 @@ import {
 
 let prefixes = 0;
 
+const MANY = { messages: 10_000, age: 60_000 };
+
 /** What did not come behind its predecessor, although nothing was said in between; and all that came again. */
 function untoldGaps(story: readonly string[]): string[] {
   const wrong: string[] = [];
@@ -65,6 +67,61 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
   });
 
   describe('a broker of Redis', () => {
+    it('keeps a message once that is sent again, and forgets no script for ever', async () => {
+      const { networks, publisher, subscriber } = await openPair(makeClient, redis.port);
+      subscriber.subscribe('a');
+      const { position } = await subscriber.history.changes(undefined);
+      const sent = numbers(0, 1_000);
+      for (const data of sent) {
+        publisher.history.publish('a', data, MANY);
+        if (Number(data) % 100 === 50) await new Promise((resolve) => setImmediate(resolve));
+        if (Number(data) % 300 === 150) networks[0].cutResponse({ after: Number(data) });
+        if (Number(data) % 300 === 250) networks[0].cut();
+        if (Number(data) === 500) await command(redis.url, ['SCRIPT', 'FLUSH']);
+      }
+      await until(() => subscriber.story.length >= 1_000);
+      expect(subscriber.story).toEqual(sent);
+      const { recovered, messages } = await publisher.history.read('a', position, MANY);
+      expect([recovered, messages.map(({ data }) => data)]).toEqual([true, sent]);
+      expect(publisher.failures.items).toEqual([]);
+    });
+
+    it('leaves in Redis no more than a history says, and nothing of topics that are too old', async () => {
+      const own = await startOwnRedis();
+      const { publisher, subscriber } = await openPair(makeClient, own.port, { prefix: 'p:' });
+      subscriber.subscribe('#');
+      const { position: before } = await subscriber.history.changes(undefined);
+      for (const data of numbers(0, 50))
+        publisher.history.publish('long', data, { messages: 5, age: 60_000 });
+      for (const data of numbers(0, 50))
+        publisher.history.publish(`short/${data}`, data, { messages: 5, age: 1 });
+      await until(() => subscriber.story.length === 100);
+      const [stream] = (await command(own.url, ['KEYS', 'p:$bothways/log/*/long'])) as [string];
+      expect(await command(own.url, ['XLEN', stream])).toBe(5);
+      expect(await command(own.url, ['PTTL', stream])).toBeGreaterThan(0);
+      while (((await command(own.url, ['KEYS', '*short*'])) as string[]).length > 0);
+      // Each message forgets two topics at most, and it was the oldest that is kept for longest.
+      expect(await command(own.url, ['ZCARD', 'p:$bothways/topics'])).toBe(51);
+      for (const data of numbers(0, 30))
+        publisher.history.publish('long', data, { messages: 5, age: 60_000 });
+      await until(() => subscriber.story.length === 130);
+      expect(await command(own.url, ['ZRANGE', 'p:$bothways/topics', '0', '-1'])).toEqual(['long']);
+      // What happened to those that are forgotten, nobody knows.
+      expect((await subscriber.history.changes(before)).topics).toBeUndefined();
+      expect(await subscriber.history.read('short/1', before, MANY)).toMatchObject({ recovered: false });
+      expect(await subscriber.history.read('short/1', 1, MANY)).toMatchObject({
+        recovered: true,
+        messages: [],
+      });
+      const { position } = await subscriber.history.changes(undefined);
+      expect((await subscriber.history.changes(position)).topics).toEqual([]);
+      expect(await subscriber.history.read('short/1', position, MANY)).toMatchObject({ recovered: true });
+      publisher.history.publish('short/1', 'again', MANY);
+      await until(() => subscriber.story.length === 131);
+      expect(await subscriber.history.read('short/1', position, MANY)).toMatchObject({ recovered: true });
+      expect(await subscriber.history.read('short/1', before, MANY)).toMatchObject({ recovered: false });
+    });
+
     it('keeps one order of what it keeps and what it does not', async () => {
       const { publisher, subscriber } = await openPair(makeClient, redis.port);
       subscriber.subscribe('a');
