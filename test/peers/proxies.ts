@@ -129,22 +129,25 @@ ${mode === 'hostile' ? hostile : ''}${timeouts}}
 }`;
 }
 
-/** HAProxy in front of the server on `targetPort`, at every path. */
+/**
+ * HAProxy in front of the server on `targetPort`, at every path; of several, each gets a request in turn, and one that
+ * cannot be reached is left out.
+ */
 export function startHaproxy(
   mode: ProxyMode,
-  targetPort: number,
+  targetPort: number | readonly number[],
   options: ProxyOptions = {},
 ): Promise<Proxy> {
-  return startHaproxyWith((port) => haproxyConfiguration(mode, port, targetPort, options));
-}
-
-function startHaproxyWith(configure: (port: number) => string): Promise<Proxy> {
+  const [first, ...others] = [targetPort].flat();
   return startProgram({
     name: 'haproxy',
     // With one thread, so that the process is gone when its first thread is.
     configure: (port) => `global
   nbthread 1
-${configure(port)}
+${haproxyConfiguration(mode, port, first!, options)}${others.map(serverLine).join('')}
+  balance roundrobin
+  option redispatch 1
+  retries 3
 `,
     args: (file) => ['-W', '-db', '-f', file],
     isReady: (line) => line.includes('Loading success'),
@@ -153,15 +156,8 @@ ${configure(port)}
   });
 }
 
-/** HAProxy in front of several servers: each request, and each WebSocket, goes to the next one in turn. */
-export function startBalancer(targetPorts: readonly number[]): Promise<Proxy> {
-  return startHaproxyWith(
-    (port) => `${recommended.haproxy.split('\nbackend live')[0]!.replace('bind :80', `bind 127.0.0.1:${port}`)}
-backend live
-  balance roundrobin
-  option redispatch 1
-${targetPorts.map((each, index) => `  server node${index} 127.0.0.1:${each} check inter 500ms`).join('\n')}`,
-  );
+function serverLine(port: number): string {
+  return `\n  server at-${port} 127.0.0.1:${port}`;
 }
 
 function haproxyConfiguration(

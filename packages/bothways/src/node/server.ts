@@ -377,8 +377,8 @@ class NodeServer<State>
     this.#connections.add(connection);
     session.owner = connection;
     this.topics.restore(connection, saved);
-    const { takeover } = this.handlers;
-    if (takeover !== undefined) connection.run(() => takeover(connection));
+    const { handlers } = this;
+    if (handlers.takeover !== undefined) connection.run(() => handlers.takeover!(connection));
     return connection;
   }
 

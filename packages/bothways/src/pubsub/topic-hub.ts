@@ -1,5 +1,5 @@
 import type { Clock } from '../protocol/clock.js';
-import type { Recovery } from '../protocol/contract.js';
+import type { Position, Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { Attendance } from './attendance.js';
 import type { Broker, BrokerNode } from './broker.js';
@@ -281,9 +281,17 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     if (others.length > 0) this.#owner.onMissed(subscriber, others);
     if (kept.length === 0) return;
     const [offset = '', epoch = ''] = position.split(' ');
-    void feeds!.resume(subscriber, kept, { epoch, offset: Number(offset) }).then((missed) => {
-      if (missed.length > 0) this.#owner.onMissed(subscriber, missed);
-    });
+    void this.#resume(feeds!, subscriber, kept, { epoch, offset: Number(offset) });
+  }
+
+  async #resume(
+    feeds: BrokerFeeds<Some>,
+    subscriber: Some,
+    filters: readonly string[],
+    since: Position,
+  ): Promise<void> {
+    const missed = await feeds.resume(subscriber, filters, since);
+    if (missed.length > 0) this.#owner.onMissed(subscriber, missed);
   }
 
   // What the broker tells (BrokerNode).
