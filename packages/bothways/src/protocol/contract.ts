@@ -10,7 +10,7 @@ export type Message<Bytes extends Uint8Array = Uint8Array> = string | Bytes;
 export const ReadyState = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 export type ReadyState = (typeof ReadyState)[keyof typeof ReadyState];
 
-/** Where in the history of a topic a message is. Offsets count from 1, within an epoch. */
+/** Where in the history of a topic a message is. Offsets grow within an epoch; by one where no broker keeps it. */
 export interface Position {
   /** Another one when the history was begun anew: then nobody knows what was published before. */
   readonly epoch: string;
@@ -175,7 +175,8 @@ export interface Connection<State = unknown, Bytes extends Uint8Array = Uint8Arr
    *
    * @param since a position that was told before, or how many messages at the end.
    * @returns the position from which on messages come now, and whether all since then were sent. It rejects with a
-   * `RightsError` when `accept` has not granted it, and with a `TypeError` for a topic without a history.
+   * `RightsError` when `accept` has not granted it, with a `TypeError` for a topic without a history, and with a
+   * `BrokerError` when the broker that keeps it does not show it; then it is not subscribed to by this call.
    */
   recover(topic: string, since: Position | number): Promise<Recovery>;
   unsubscribe(filter: string): void;
