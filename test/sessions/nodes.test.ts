@@ -6,7 +6,7 @@ import { startFaultProxy, type FaultProxy } from 'bothways/testing';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startNats, startRedis, type BrokerServer } from '../peers/brokers.js';
-import { startBalancer, type Proxy } from '../peers/proxies.js';
+import { startHaproxy, type Proxy } from '../peers/proxies.js';
 import { freePort, temporaryDirectory } from '../peers/start.js';
 import { launchChromium } from '../whatwg/browser.js';
 import { bundle, HTML } from './page.js';
@@ -42,7 +42,10 @@ async function startFarm(startBroker: () => Promise<BrokerServer>, page?: string
   const url = broker.url.replace(`:${broker.port}`, `:${network.port}`);
   const start = (): Promise<SessionNode> => SessionNode.start(page === undefined ? [url] : [url, page]);
   const nodes = await Promise.all([start(), start(), start()]);
-  const balancer: Proxy = await startBalancer(nodes.map(({ port }) => port));
+  const balancer: Proxy = await startHaproxy(
+    'recommended',
+    nodes.map(({ port }) => port),
+  );
   return {
     url: `${balancer.url}/live`,
     nodes,

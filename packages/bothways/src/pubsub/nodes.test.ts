@@ -9,6 +9,8 @@ const GRACE = 10_000;
 /** As the guide says: it is noticed after eight seconds of silence, which is looked for every two. */
 const LEASE = 8_000;
 const BEAT = 2_000;
+/** Within how long all that are there are heard. */
+const HEARD_WITHIN = 3_000;
 
 /** What carries messages between nodes in one process, with faults. */
 class Network {
@@ -291,6 +293,120 @@ describe('Nodes that share a broker', () => {
     network.time.pass(BEAT);
     expect(one.hub.nodes.map(({ id }) => id)).toEqual(['one', 'two']);
   });
+});
+
+/** What a node hears of others, as whoever shares sessions is told it. */
+function listen(node: TestNode): string[] {
+  const heard: string[] = [];
+  node.hub.peers!.listener = {
+    receive: (from, number, content) => void heard.push(`${from} ${number} ${JSON.stringify(content)}`),
+    onGone: (id) => void heard.push(`gone ${id}`),
+    onMissed: () => void heard.push('missed'),
+  };
+  return heard;
+}
+
+describe('A node says of another one', () => {
+  let one: TestNode;
+  let two: TestNode;
+
+  beforeEach(async () => {
+    network = new Network();
+    one = await start('one');
+    two = await start('two');
+  });
+
+  it('that it is here, and of itself as well', () => {
+    expect(one.hub.peers!.stateOf('two')).toBe('here');
+    expect(two.hub.peers!.stateOf('one')).toBe('here');
+    expect(two.hub.peers!.stateOf('two')).toBe('here');
+  });
+
+  it('that it is gone, once it has said goodbye or was not heard for long', async () => {
+    network.time.pass(HEARD_WITHIN);
+    const three = await start('three');
+    expect(one.hub.peers!.stateOf('three')).toBe('here');
+    await three.hub.close();
+    network.time.pass(20);
+    expect(one.hub.peers!.stateOf('three')).toBe('gone');
+    two.broker.kill();
+    network.time.pass(LEASE - BEAT);
+    expect(one.hub.peers!.stateOf('two')).toBe('here');
+    network.time.pass(2 * BEAT);
+    expect(one.hub.peers!.stateOf('two')).toBe('gone');
+    expect(one.hub.peers!.stateOf('never heard of')).toBe('gone');
+  });
+
+  it('that it cannot tell, while it is young, or the broker is away, or was a moment ago', () => {
+    const { peers } = two.hub;
+    const state = (): string => peers!.stateOf('never heard of');
+    expect(state()).toBe('unsure');
+    network.time.pass(HEARD_WITHIN - 100);
+    expect(state()).toBe('unsure');
+    network.time.pass(100);
+    expect(state()).toBe('gone');
+    network.isAway = true;
+    expect(state()).toBe('unsure');
+    network.time.pass(60_000);
+    expect([state(), peers!.stateOf('one')]).toEqual(['unsure', 'here']);
+    network.isAway = false;
+    network.time.pass(HEARD_WITHIN - 100);
+    expect(state()).toBe('unsure');
+    network.time.pass(100);
+    expect(state()).toBe('gone');
+    two.hub.missed();
+    expect(state()).toBe('unsure');
+  });
+});
+
+describe('What one node sends to another alone', () => {
+  let one: TestNode;
+  let two: TestNode;
+
+  beforeEach(async () => {
+    network = new Network();
+    one = await start('one');
+    two = await start('two');
+  });
+
+  it('comes to that one, in order and with its number', async () => {
+    const three = await start('three');
+    const [atTwo, atThree] = [listen(two), listen(three)];
+    expect(one.hub.peers!.send('two', 1, ['Hello', null, { a: [1] }])).toBe(true);
+    one.hub.peers!.send('two', 2, []);
+    three.hub.peers!.send('two', 7, ['x']);
+    network.time.pass(20);
+    expect(atTwo).toEqual(['one 1 ["Hello",null,{"a":[1]}]', 'one 2 []', 'three 7 ["x"]']);
+    expect(atThree).toEqual([]);
+  });
+
+  it('is not sent when the broker does not take it', () => {
+    one.broker.publish = () => {
+      throw new Error('Full');
+    };
+    expect(one.hub.peers!.send('two', 1, [])).toBe(false);
+  });
+
+  it('is told from what may be lost, and from nodes that are gone', async () => {
+    const heard = listen(one);
+    one.hub.missed();
+    await two.hub.close();
+    network.time.pass(20);
+    expect(heard).toEqual(['missed', 'gone two']);
+    const three = await start('three');
+    three.broker.kill();
+    network.time.pass(LEASE + 2 * BEAT);
+    expect(heard).toEqual(['missed', 'gone two', 'gone three']);
+  });
+
+  it.each(['["mail","two"]', '["mail","two",-1,[]]', '["mail","two",1,{}]', '["mail","",1,[]]'])(
+    'is left out when no node says it: %s',
+    (text) => {
+      const heard = listen(one);
+      one.hub.receive('$bothways/nodes/one', text);
+      expect(heard).toEqual([]);
+    },
+  );
 });
 
 describe('A node alone', () => {
