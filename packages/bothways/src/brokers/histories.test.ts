@@ -11,6 +11,7 @@ import type { HistoryOptions } from '../pubsub/history.js';
 import { startFaultProxy, type FaultProxy } from '../testing/index.js';
 import { natsBroker } from './nats.js';
 import { redisBroker } from './redis.js';
+import { command } from './test-redis.js';
 
 // Servers whose topics have a history in a real broker, each with a network of its own to it.
 
@@ -393,6 +394,27 @@ describe('A history in Redis', () => {
     expect(after.epoch).not.toBe(before.epoch);
     expect(await again.socket.recover('kept/a', 1)).toMatchObject({ recovered: true });
     expect(await take(again, 1)).toEqual(['after']);
+  });
+});
+
+describe('A history in a Redis that was restarted', () => {
+  it('begins anew also when Redis has some of it on its disk, for the rest of it is lost', async () => {
+    const { broker, nodes } = await startNodes(KINDS[0]![1], 2);
+    const [one, two] = nodes as [Node, Node];
+    const clients = await Promise.all(nodes.map((node) => node.enter('kept/a')));
+    await settle(nodes, clients, 'kept/a');
+    await command(broker.url, ['SAVE']);
+    one.publish('kept/a', 'lost');
+    for (const client of clients) await take(client, 1);
+    const { epoch, offset } = await (await two.enter()).socket.recover('kept/a', 0);
+    await broker.kill();
+    await broker.restart();
+    for (const { missed } of nodes) expect(await missed.next()).toEqual(['kept/a']);
+    for (const text of ['new', 'newer']) one.publish('kept/a', text);
+    for (const client of clients) await take(client, 3);
+    const late = await two.enter();
+    expect(await late.socket.recover('kept/a', { epoch, offset })).toMatchObject({ recovered: false });
+    expect(late.messages.items).toEqual([]);
   });
 });
 

@@ -221,6 +221,20 @@ describe('A history in JetStream', () => {
     });
   });
 
+  it('says when something is missing that the stream has dropped by its age', async () => {
+    const one = await openNode(server.port, { kept: MANY });
+    one.subscribe('a');
+    for (const data of numbers(5)) one.history.publish('a', data, MANY);
+    const messages = await one.kept.take(5);
+    const manager = await jetstreamManager(one.connection);
+    await manager.streams.purge(`test~${tests}~kept`, { seq: messages[3]!.position.offset });
+    const readSince = (index: number) => one.history.read('a', messages[index]!.position, MANY);
+    expect(await readSince(1)).toMatchObject({ recovered: false, messages: [] });
+    expect(contentsOf((await readSince(2)).messages)).toEqual(['3', '4']);
+    expect((await one.history.changes(messages[1]!.position)).topics).toBeUndefined();
+    expect((await one.history.changes(messages[2]!.position)).topics).toEqual(['a']);
+  });
+
   it('does not take what is larger than NATS takes', async () => {
     const one = await openNode(server.port, { kept: MANY });
     expect(() => one.history.publish('a', Buffer.alloc(1024 * 1024), MANY)).toThrow(

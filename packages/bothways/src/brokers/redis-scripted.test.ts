@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deferred, turns, until, type Deferred } from '../node/test-arrivals.js';
+import { KEPT } from '../pubsub/test-broker-history.js';
 import { seal } from './envelope.js';
 import { openNode } from './test-redis.js';
 
@@ -25,9 +26,15 @@ class ScriptedRedis {
 type Listener = (bytes: Buffer, channel: Buffer) => void;
 
 class ScriptedConnection {
-  readonly published: { readonly bytes: Buffer; readonly answer: Deferred<unknown> }[] = [];
+  readonly published: {
+    readonly name: string;
+    readonly bytes: Buffer;
+    readonly answer: Deferred<unknown>;
+  }[] = [];
   /** Of PSUBSCRIBE. */
   readonly patternAnswers: Deferred<unknown>[] = [];
+  /** Of SUBSCRIBE. */
+  subscribed: Promise<void> = Promise.resolve();
   lose!: () => void;
   receive: Listener = () => {};
 
@@ -37,14 +44,15 @@ class ScriptedConnection {
 
   async connect(): Promise<void> {}
 
-  sendCommand([, , bytes]: readonly [string, string, Buffer]): Promise<unknown> {
+  sendCommand([name, , bytes]: readonly [string, string, Buffer]): Promise<unknown> {
     const answer = deferred<unknown>();
-    this.published.push({ bytes, answer });
+    this.published.push({ name, bytes, answer });
     return answer.promise;
   }
 
-  async subscribe(_: readonly string[], listener: Listener): Promise<void> {
+  subscribe(_: readonly string[], listener: Listener): Promise<void> {
     this.receive = listener;
+    return this.subscribed;
   }
 
   pSubscribe(): Promise<unknown> {
@@ -146,5 +154,26 @@ describe('A subscriber whose connection was lost', () => {
     await turns();
     second.receive(seal('another one', 4, 'after'), Buffer.from('bothways:news'));
     expect(node.story).toEqual(['before', 'missed', 'after']);
+  });
+});
+
+describe('A message that is kept', () => {
+  it('is not sent before the subscription holds that brings it back, nor what is published after it', async () => {
+    const redis = new ScriptedRedis();
+    const node = await openNode(redis, { closeTimeout: 0 });
+    const held = deferred();
+    for (const connection of redis.connections) connection.subscribed = held.promise;
+    node.subscribe('news');
+    node.publish('other', 'before');
+    node.history.publish('news', 'kept', KEPT);
+    node.publish('other', 'after');
+    await turns();
+    const sent = (): string[] => redis.publishing()[0]!.published.map(({ name }) => name);
+    expect(sent()).toEqual(['PUBLISH']);
+    held.resolve();
+    await turns();
+    expect(sent()).toEqual(['PUBLISH', 'EVAL', 'PUBLISH']);
+    node.history.publish('news', 'at once', KEPT);
+    expect(sent()).toEqual(['PUBLISH', 'EVAL', 'PUBLISH', 'EVALSHA']);
   });
 });

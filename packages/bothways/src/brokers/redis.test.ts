@@ -67,7 +67,24 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
   });
 
   describe('a broker of Redis', () => {
-    it('keeps a message once that is sent again, and forgets no script for ever', async () => {
+    it('goes on when Redis has forgotten its scripts', async () => {
+      const own = await startOwnRedis();
+      const { publisher, subscriber } = await openPair(makeClient, own.port);
+      subscriber.subscribe('a');
+      await subscriber.history.changes(undefined);
+      for (const data of numbers(0, 20)) {
+        publisher.history.publish('a', data, MANY);
+        if (data !== '9') continue;
+        await until(() => subscriber.story.length === 10);
+        await command(own.url, ['SCRIPT', 'FLUSH']);
+      }
+      await until(() => subscriber.story.length === 20);
+      await command(own.url, ['SCRIPT', 'FLUSH']);
+      expect((await publisher.history.read('a', 20, MANY)).messages).toHaveLength(20);
+      expect([subscriber.story, publisher.failures.items]).toEqual([numbers(0, 20), []]);
+    });
+
+    it('keeps a message once that is sent again', async () => {
       const { networks, publisher, subscriber } = await openPair(makeClient, redis.port);
       subscriber.subscribe('a');
       const { position } = await subscriber.history.changes(undefined);
@@ -77,7 +94,6 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
         if (Number(data) % 100 === 50) await new Promise((resolve) => setImmediate(resolve));
         if (Number(data) % 300 === 150) networks[0].cutResponse({ after: Number(data) });
         if (Number(data) % 300 === 250) networks[0].cut();
-        if (Number(data) === 500) await command(redis.url, ['SCRIPT', 'FLUSH']);
       }
       await until(() => subscriber.story.length >= 1_000);
       expect(subscriber.story).toEqual(sent);
@@ -410,6 +426,11 @@ describe.each(CLIENTS)('With a client of %s', (name, makeClient) => {
       await until(() => one.story.length + two.story.length >= 200);
       await settle(one, two);
       expect([one.story, two.story]).toEqual([numbers(0, 100), numbers(0, 100)]);
+      for (const node of [one, two]) node.history.publish('a/b', 'kept', KEPT);
+      await until(() => one.story.length + two.story.length === 204);
+      for (const node of [one, two]) {
+        expect((await node.history.read('a/b', 9, KEPT)).messages).toHaveLength(2);
+      }
       expect(await countConnections(own.url)).toBe(opened + 1);
     });
 

@@ -141,20 +141,19 @@ describe('A gap in a topic', () => {
   });
 
   it('is none before the node has subscribed', async () => {
-    const { time, history, feeds, here, take, told, look } = openFeeds(bob);
+    const { time, history, feeds, take, told, look } = openFeeds(bob);
     await look(10);
     take('b', 11, 9);
+    take('c', 12, 0);
     feeds.unsubscribed('+');
-    here.clear();
-    here.add(bob);
     feeds.subscribed('+');
     take('b', 14, 13);
     await look(20);
-    take('b', 21, 19);
-    expect(told()).toEqual(['bob:11', 'bob:14', 'bob:21']);
+    take('c', 21, 19);
+    expect(told()).toEqual(['bob:11', 'bob:12', 'bob:14', 'bob:21']);
     take('b', 24, 23);
     time.pass(50);
-    expect(history.reads.map(({ since }) => since)).toEqual([position(21)]);
+    expect(history.reads.map(({ since }) => since)).toEqual([position(20)]);
   });
 
   it.each([
@@ -250,6 +249,16 @@ describe('When the broker was away', () => {
     expect(told()).toEqual(['ann:8', 'bob:8']);
   });
 
+  it('and too much of a topic was published, its subscribers are told once', async () => {
+    const { feeds, take, told, look, answer } = openFeeds(ann, { name: 'cid', filters: ['c'] });
+    await look(5);
+    feeds.missed();
+    await look(10, ['a']);
+    await answer(false, 10);
+    take('a', 11, 9);
+    expect(told()).toEqual(['ann missed a', 'ann:11']);
+  });
+
   it('and does not answer, all are told', async () => {
     const { history, feeds, told, look } = openFeeds(ann);
     await look(5);
@@ -272,13 +281,14 @@ describe('When the broker was away', () => {
   });
 
   it('before it was known where a subscription began, its subscribers are told', async () => {
-    const { feeds, told, look, answer } = openFeeds(ann);
+    const { feeds, here, told, look, answer } = openFeeds(ann);
     await look(5);
+    here.add(bob);
     feeds.subscribed('+');
     feeds.missed();
     await look(6, ['a']);
     await answer(true, 6, 6);
-    expect(told()).toEqual(['ann:6']);
+    expect(told()).toEqual(['bob missed +', 'ann:6', 'bob:6']);
     const late = openFeeds(bob);
     late.feeds.missed();
     await late.look(6, ['a']);

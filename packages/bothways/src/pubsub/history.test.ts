@@ -75,6 +75,19 @@ describe('The history of a topic', () => {
     expect(read('a', 1).position).toEqual({ epoch: 'epoch 2', offset: 0 });
   });
 
+  it('sets no timer any more when it is closed', () => {
+    let timers = 0;
+    const history = new MemoryHistory(
+      { now: () => 0, soon() {}, alarm: () => ({ set: () => timers++, clear: () => (timers = 0) }) },
+      () => 'epoch',
+    );
+    history.append('a', 'x', LIMITS);
+    expect(timers).toBe(1);
+    history.close();
+    history.append('a', 'x', LIMITS);
+    expect(timers).toBe(0);
+  });
+
   it('is kept of 100,000 topics, those that were used last', () => {
     const { history, publish, read } = historyOf();
     for (let topic = 0; topic < 100_000; topic++) publish(`${topic}`, 'x');

@@ -180,6 +180,17 @@ export function testBrokerHistory(
       }
     });
 
+    it('has what was published since a position also when older messages were dropped', async () => {
+      await subscribe(one, 'a');
+      for (const number of numbers(150)) one.history.publish('a', number, KEPT);
+      const messages = await one.kept.take(150);
+      expect(await read(two, 'a', messages[139]!.position)).toEqual({
+        recovered: true,
+        texts: numbers(150).slice(140),
+      });
+      expect(await read(two, 'a', messages[19]!.position)).toEqual({ recovered: false, texts: [] });
+    });
+
     it('says which topics have changed since a position', async () => {
       const { position: start } = await one.history.changes(undefined);
       one.subscribe('#');
