@@ -11,12 +11,14 @@ import { Failure, listenFailure, reasonOf } from '../failure.js';
 import { addressUrl, closeServer, listen, untilSignal } from '../http/listen.js';
 import { serveFiles } from '../http/static-files.js';
 import { collect, portNumber, wholeNumber, workerCount } from '../options.js';
+import { checkSecret, secret, shareSecret } from '../secret.js';
 import { runWorker, runWorkers } from '../workers.js';
 
 interface Options {
   readonly echo?: true;
   readonly broadcast?: true;
   readonly broker?: string;
+  readonly sessions?: true;
   readonly port: number;
   readonly host: string;
   readonly compression?: true;
@@ -40,6 +42,7 @@ export function serveCommand(): Command {
         'BOTHWAYS_BROKER',
       ),
     )
+    .option('--sessions', 'take sessions as well, which outlive their connections')
     .option('--port <number>', 'the port to listen on; 0 for any free one', portNumber, 8080)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
     .option('--compression', 'compress messages for clients that offer it (permessage-deflate)')
@@ -60,12 +63,26 @@ export function serveCommand(): Command {
 }
 
 async function run(dir: string | undefined, options: Options): Promise<void> {
-  const { workers, tlsCert, tlsKey } = options;
+  const { workers, tlsCert, tlsKey, sessions } = options;
+  if (sessions) prepareSessions(options);
   const scheme = tlsCert === undefined && tlsKey === undefined ? 'http' : 'https';
   const say = (address: AddressInfo): void => console.log(`Listening: ${addressUrl(scheme, address)}/`);
   if (workers === undefined) await serveHere(dir, options, say);
   else if (cluster.isWorker) await runWorker(() => serveHere(dir, options, () => {}));
   else await runWorkers(workers, say);
+}
+
+/** Sees to it that servers which are to share sessions can, before there are workers. */
+function prepareSessions({ echo, broadcast, broker, workers }: Options): void {
+  if (!echo && !broadcast) throw new Failure('--sessions has nothing to carry: add --echo or --broadcast.');
+  checkSecret();
+  if (cluster.isWorker) return;
+  if (broker !== undefined && secret() === undefined) {
+    console.error(
+      'bothways: Sessions stay at their server: give all that share the broker the same BOTHWAYS_SECRET.',
+    );
+  }
+  if (workers !== undefined) shareSecret();
 }
 
 /** Serves until a signal comes. */
@@ -158,16 +175,16 @@ function handlersOf({ echo, broadcast }: Options): Handlers {
 
 /** @returns what closes it. */
 async function serveSockets(server: HttpServer, options: Options): Promise<() => Promise<void>> {
-  const { echo, broadcast, compression, maxMessageSize, origin } = options;
-  if (options.broker !== undefined && !broadcast) {
-    throw new Failure('--broker has nothing to carry: add --broadcast.');
+  const { echo, broadcast, compression, maxMessageSize, origin, sessions } = options;
+  if (options.broker !== undefined && !broadcast && !sessions) {
+    throw new Failure('--broker has nothing to carry: add --broadcast or --sessions.');
   }
   if (!echo && !broadcast) return async () => {};
   const topics = await openTopics(options);
   const origins = origin?.includes('*') ? '*' : origin;
   const { broker } = topics ?? {};
   const endpoint = await serve(
-    { server, compression, maxMessageSize, origins, broker },
+    { server, compression, maxMessageSize, origins, broker, sessions: sessions && { secret: secret() } },
     handlersOf(options),
   ).catch(async (error: unknown) => {
     await topics?.close();
@@ -179,9 +196,9 @@ async function serveSockets(server: HttpServer, options: Options): Promise<() =>
   };
 }
 
-/** What carries what is broadcast to other servers: those that share the broker, or at least the other workers. */
-async function openTopics({ broker, broadcast }: Options): Promise<CarriedTopics | undefined> {
+/** What carries what is broadcast, and sessions, to other servers: those that share the broker, or at least the other workers. */
+async function openTopics({ broker, broadcast, sessions }: Options): Promise<CarriedTopics | undefined> {
   if (broker !== undefined) return openBroker(broker);
-  if (!broadcast || !cluster.isWorker) return undefined;
+  if ((!broadcast && !sessions) || !cluster.isWorker) return undefined;
   return { broker: clusterBroker(), close: async () => {} };
 }
