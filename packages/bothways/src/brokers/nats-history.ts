@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../protocol/contract.js';
 import { BrokerError } from '../protocol/errors.js';
 import type { BrokerChanges, BrokerHistory } from '../pubsub/broker-history.js';
+import type { RecordPublish } from '../pubsub/broker-records.js';
 import type { HistoryLimits, HistoryPage, PageMessage, Since } from '../pubsub/history.js';
-import { unseal } from './envelope.js';
+import { seal, unseal } from './envelope.js';
 import type { NatsConnection } from './nats-connection.js';
 import {
   isJetStreamAnswer,
@@ -82,6 +83,15 @@ export class NatsHistory implements BrokerHistory {
   async send({ topic, number, bytes }: Unconfirmed): Promise<void> {
     const msgID = `${this.#publisher.node}:${number}`;
     await this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID, timeout: TIMEOUT });
+  }
+
+  /** Hands a message to JetStream that is published together with something else: tries until there is an answer. */
+  async sendWith({ topic, data, number }: RecordPublish, id: string): Promise<void> {
+    const bytes = seal(this.#publisher.node, number, data);
+    await this.#ask(
+      () => this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID: id, timeout: TIMEOUT }),
+      Infinity,
+    );
   }
 
   subjectOf(topic: string): string {
@@ -221,12 +231,12 @@ export class NatsHistory implements BrokerHistory {
   }
 
   /** Asks until there is an answer, for so long. */
-  async #ask<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    const end = performance.now() + TIMEOUT;
+  async #ask<Answer>(ask: () => Promise<Answer>, patience = TIMEOUT): Promise<Answer> {
+    const end = performance.now() + patience;
     let cause: unknown;
     for (;;) {
       try {
-        const answer = await within(end - performance.now(), ask());
+        const answer = await within(Math.min(TIMEOUT, end - performance.now()), ask());
         if (answer !== undefined) return answer;
       } catch (error) {
         cause = error;

@@ -20,11 +20,21 @@ export interface NatsStreamInfo {
   };
 }
 
+/** Which message of a stream: the last one of a subject, or the next one from a number on. */
+export type NatsMessageQuery =
+  { readonly last_by_subj: string } | { readonly seq: number; readonly next_by_subj: string };
+
 export interface NatsJetStreamManager {
   readonly streams: {
     info(name: string, options?: { readonly subjects_filter: string }): Promise<NatsStreamInfo>;
     add(config: object): Promise<NatsStreamInfo>;
     update(name: string, config: object): Promise<NatsStreamInfo>;
+    /** `null` when there is none. */
+    getMessage(
+      name: string,
+      query: NatsMessageQuery,
+    ): Promise<{ readonly seq: number; readonly data: Uint8Array } | null>;
+    purge(name: string, options: { readonly filter: string; readonly seq: number }): Promise<unknown>;
   };
 }
 
@@ -47,8 +57,8 @@ export interface NatsJetStream {
   publish(
     subject: string,
     payload: Uint8Array,
-    options: { msgID: string; timeout: number },
-  ): Promise<unknown>;
+    options: { msgID: string; timeout: number; expect?: { lastSubjectSequence: number } },
+  ): Promise<{ readonly seq: number }>;
   jetstreamManager(): Promise<NatsJetStreamManager>;
   readonly consumers: { get(stream: string, options: object): Promise<NatsConsumer> };
 }

@@ -61,6 +61,11 @@ export class NatsPublisher {
     return this.#outbox.node;
   }
 
+  /** A number for something that is published in another way. */
+  nextNumber(): number {
+    return this.#outbox.nextNumber();
+  }
+
   /** Whether something has waited for so long that NATS must be away. */
   get isStuck(): boolean {
     return this.#outbox.isStuck;

@@ -4,9 +4,12 @@ import type { Broker, BrokerNode } from '../pubsub/broker.js';
 import type { HistoryLimits } from '../pubsub/history.js';
 import type { Envelope } from './envelope.js';
 import { isPermissionError, type NatsConnection, type NatsStatus } from './nats-connection.js';
+import { NatsClaims } from './nats-claims.js';
 import { NatsHistory } from './nats-history.js';
 import { isJetStream, type NatsJetStream } from './nats-jetstream.js';
 import { NatsPublisher } from './nats-publisher.js';
+import { NatsRecords } from './nats-records.js';
+import { NatsStream } from './nats-stream.js';
 import { NatsSubscriber } from './nats-subscriber.js';
 import { within } from './within.js';
 
@@ -69,6 +72,13 @@ const METHODS = [
   'isDraining',
 ] satisfies (keyof NatsConnection)[];
 
+/** How long claims are kept at most, and records that nobody saves, milliseconds. */
+const CLAIM_AGE = 600_000;
+const RECORD_AGE = 600_000;
+/** What NATS takes by default, bytes, and how much of it headers take. */
+const MAX_PAYLOAD = 1_048_576;
+const HEADERS = 512;
+
 class NatsBroker implements Broker {
   readonly #connection: NatsConnection;
   readonly #prefix: string;
@@ -77,6 +87,8 @@ class NatsBroker implements Broker {
   readonly #publisher: NatsPublisher;
   readonly #subscriber: NatsSubscriber;
   readonly history: NatsHistory | undefined;
+  readonly claims: NatsClaims | undefined;
+  readonly records: NatsRecords | undefined;
   /** Of the last message that is kept. */
   #last: readonly [epoch: string, offset: number] = ['', 0];
   #node: BrokerNode | undefined;
@@ -102,6 +114,16 @@ class NatsBroker implements Broker {
     if (jetstream !== undefined) {
       this.history = new NatsHistory(connection, jetstream, this.#prefix, this.#publisher);
       this.#publisher.keeper = this.history;
+      const streamOf = (kind: string, age: number): NatsStream =>
+        new NatsStream(connection, jetstream, this.#prefix, kind, age);
+      this.claims = new NatsClaims(streamOf('claims', CLAIM_AGE));
+      this.records = new NatsRecords(
+        streamOf('records', RECORD_AGE),
+        this.history,
+        () => (connection.info?.max_payload ?? MAX_PAYLOAD) - HEADERS,
+        () => this.#publisher.nextNumber(),
+        (error) => this.#fail(error),
+      );
     }
   }
 
@@ -241,7 +263,8 @@ class NatsBroker implements Broker {
 
 /**
  * For the option `broker` of `serve`: what one server publishes reaches the subscribers of all that are connected to
- * the same NATS, or to the same cluster of NATS servers. Over core NATS, which stores nothing.
+ * the same NATS, or to the same cluster of NATS servers. Core NATS stores nothing; with the option `jetstream`, topics
+ * may have a history, from which a server gets what it missed.
  *
  * While NATS is away, messages wait, up to `maxWaiting`, and are sent in their order when it is back; whoever was
  * disconnected is told by the handler `missed`. A message may be at most 64 MiB (of text, Mi UTF-16 code units).

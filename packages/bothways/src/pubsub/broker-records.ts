@@ -41,8 +41,8 @@ export interface BrokerRecords {
    * be done once, however often it is tried. Changes of one record are asked for one after the other.
    *
    * @param number of the change: higher than that of the one before.
-   * @returns `lost` when another node holds it, or it was removed; `missing` when it is not there, and the change is
-   * not whole: then nothing was changed or published.
+   * @returns `lost` when another node holds it, or it was removed; `missing` when it is not there, or has to be written
+   * as a whole again, and the change is not whole: then nothing was changed or published.
    * @throws {BrokerError} `ERR_BROKER_AWAY` when the broker was closed before it was known.
    */
   save(
