@@ -149,7 +149,8 @@ class RedisBroker implements Broker {
  * client itself alone.
  *
  * A message is kept until Redis has taken it, up to `maxWaiting`; then `publish` throws `ERR_BROKER_FULL`. Redis keeps
- * nothing for a server that is away: its handler `missed` is told when it is back.
+ * nothing for a server that is away, whose handler `missed` is told when it is back; except for topics with a history,
+ * which is in Redis then, and from which the server gets what it missed.
  *
  * @param client of the package `redis`, 4.6 or later, or `ioredis`, 5 or later; connected or not.
  * @throws {TypeError} for what is no such client, or no such option.
