@@ -10,9 +10,12 @@
 // and kill a node by its process id: its clients are cut, and get another one when they connect again. Who has not by
 // then has left 12 seconds later: 10 until the others are sure that the node is dead, and 2 of grace.
 //
-// HAProxy has no stickiness, so the clients are plain WebSockets: a session lives in one server, and the others would
-// not know it.
+// HAProxy has no stickiness, and sessions need none: the servers have a secret in common, so any of them takes any
+// request of a session, as of session-client.ts:
+//
+//     node examples/session-client.ts http://127.0.0.1:8080/Ada
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -38,6 +41,7 @@ async function startNode(node: string, url: string): Promise<void> {
       host,
       broker: redisBroker(createClient({ url }), { closeTimeout: 1_000 }),
       presenceGrace: 2_000,
+      sessions: { secret: process.env['SESSION_SECRET'] },
       accept(request) {
         const user = decodeURIComponent(request.url.slice(1));
         return user === '' ? reject(400, 'Connect to /NAME') : { user };
@@ -80,7 +84,11 @@ async function startNode(node: string, url: string): Promise<void> {
 /** Redis, three servers and HAProxy, until a signal comes. */
 async function startAll(): Promise<void> {
   // Debian has haproxy where not everybody looks.
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/usr/local/sbin` };
+  const env = {
+    ...process.env,
+    PATH: `${process.env['PATH']}:/usr/sbin:/usr/local/sbin`,
+    SESSION_SECRET: randomBytes(32).toString('hex'),
+  };
   for (const needed of ['redis-server', 'haproxy']) {
     if (spawnSync(needed, ['-v'], { env }).error !== undefined) {
       console.error(`${needed} is not installed. On Debian: apt-get install ${needed}`);
@@ -115,7 +123,7 @@ async function startAll(): Promise<void> {
     const redisPort = await freePort(0);
     start('redis-server', ['--bind', host, '--port', `${redisPort}`, '--dir', directory, '--save', '']);
     for (const node of ['one', 'two', 'three']) {
-      nodes.push(fork(program, [node, `redis://${host}:${redisPort}`]));
+      nodes.push(fork(program, [node, `redis://${host}:${redisPort}`], { env }));
     }
     const ports = await Promise.all(nodes.map(portOf));
 

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Connection, connect } from 'bothways';
+import { Session } from 'bothways/session';
 import ts from 'typescript';
 import { expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../packages/bothways/src/node/test-arrivals.js';
 import { isRunning } from '../peers/start.js';
 import { root } from './markdown.js';
 import { Program } from './program.js';
@@ -53,6 +55,22 @@ async function receive(socket: Connection): Promise<unknown> {
 async function hear(socket: Connection, ...messages: string[]): Promise<void> {
   const missing = new Set<unknown>(messages);
   while (missing.size > 0) missing.delete(await receive(socket));
+}
+
+/** A session says numbers, each by another carrier, which may come to another server. */
+async function visit(url: string, name: string, count: number): Promise<void> {
+  const session = new Session(`${url}${name}`, { reconnectDelay: 10, carriers: ['long-polling'] });
+  onTestFinished(() => session.close());
+  for await (const message of session) if (String(message).startsWith('Welcome')) break;
+  for (let number = 1; number <= count; number++) {
+    session.loseCarrier();
+    session.send(`${number}`);
+    const carried = deferred<boolean>();
+    session.addEventListener('resume', ({ resumed }) => carried.resolve(resumed), { once: true });
+    expect(await carried.promise).toBe(true);
+  }
+  session.close();
+  expect((await session.closed).wasClean).toBe(true);
 }
 
 test('every example is run by a test', () => {
@@ -143,6 +161,8 @@ test.each([
     onTestFinished(() => clearInterval(again));
     await Promise.all([hear(ada, 'Bob: Hello'), hear(cid, 'Bob: Hello')]);
     clearInterval(again);
+    await visit(url.replace('ws:', 'http:'), 'Dan', 5);
+    await hear(ada, 'Dan: 1', 'Dan: 2', 'Dan: 3', 'Dan: 4', 'Dan: 5');
     cid.close();
     await Promise.all([hear(ada, 'Cid has left'), hear(bob, 'Cid has left')]);
 
