@@ -12,11 +12,14 @@ const TIMEOUT = 5_000;
 
 /** What is published is kept in Redis. */
 export class RedisHistory implements BrokerHistory {
+  readonly origin: string;
   readonly #log: RedisLog;
   readonly #publisher: RedisPublisher;
   readonly #subscriber: RedisSubscriber;
 
-  constructor(log: RedisLog, publisher: RedisPublisher, subscriber: RedisSubscriber) {
+  /** @param node this one, as it is in what it publishes. */
+  constructor(node: string, log: RedisLog, publisher: RedisPublisher, subscriber: RedisSubscriber) {
+    this.origin = node;
     this.#log = log;
     this.#publisher = publisher;
     this.#subscriber = subscriber;

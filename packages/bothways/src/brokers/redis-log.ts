@@ -185,6 +185,7 @@ export class RedisLog {
       offset: Number.parseInt(id.toString(), 10),
       data,
       own: node === this.#node ? number : undefined,
+      origin: `${node} ${number}`,
       previous: Math.abs(Number(previous)),
       isFirst: previous.toString().startsWith('-'),
       until: Number(until),

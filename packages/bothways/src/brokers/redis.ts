@@ -71,7 +71,7 @@ class RedisBroker implements Broker {
       receive: (topic, bytes) => this.#receive(topic, bytes),
       missed: () => this.#node?.missed(),
     });
-    this.history = new RedisHistory(log, this.#publisher, this.#subscriber);
+    this.history = new RedisHistory(this.#outbox.node, log, this.#publisher, this.#subscriber);
     this.records = new RedisRecords(prefix, log, this.#outbox, this.#publisher, this.#subscriber, (error) =>
       this.#node?.failed(error),
     );

@@ -20,6 +20,7 @@ interface Read {
 
 /** A history whose answers the test gives. */
 class ScriptedHistory implements BrokerHistory {
+  readonly origin = 'me';
   readonly reads: Read[] = [];
   readonly asked: Deferred<BrokerChanges>[] = [];
   /** From where on it was asked last. */
@@ -46,7 +47,7 @@ class ScriptedHistory implements BrokerHistory {
 
 interface Subscriber {
   readonly name: string;
-  readonly filters: readonly string[];
+  filters: readonly string[];
 }
 
 function position(offset: number, epoch = 'e') {
@@ -406,3 +407,192 @@ describe('A subscriber that recovers', () => {
     expect(told()).toEqual([]);
   });
 });
+
+describe('Where a subscriber is, for another node to go on from there,', () => {
+  it('is the newest that has come, or what the broker has said, once all before it is here', async () => {
+    const { time, feeds, take, look, answer } = openFeeds(ann, bob);
+    expect(feeds.positionOf(ann, ['a'])).toBeUndefined();
+    await look(5);
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(5));
+    take('b', 7, 0);
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(7));
+    take('a', 9, 8);
+    expect(feeds.positionOf(ann, ['a'])).toBeUndefined();
+    time.pass(50);
+    expect(feeds.positionOf(bob, ['+'])).toBeUndefined();
+    await answer(true, 9, 8, 9);
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(9));
+    time.pass(10_000);
+    await look(20);
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(20));
+    feeds.missed();
+    expect(feeds.positionOf(ann, ['a'])).toBeUndefined();
+  });
+
+  it('is not known before it is known where its filters begin', async () => {
+    const { feeds, look } = openFeeds(ann);
+    await look(5);
+    feeds.subscribed('b');
+    expect(feeds.positionOf(ann, ['a', 'b'])).toBeUndefined();
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(5));
+    await look(8);
+    expect(feeds.positionOf(ann, ['a', 'b'])).toEqual(position(8));
+  });
+
+  it('is behind the page that it has got: then the broker is asked', async () => {
+    const { feeds, look, answer, told } = openFeeds(ann);
+    await look(5);
+    const recovery = feeds.recover(ann, 'a', 2, OPTIONS);
+    expect(feeds.positionOf(ann, ['a'])).toBeUndefined();
+    await answer(true, 9, 8, 9);
+    await recovery;
+    expect(told()).toEqual(['ann:8', 'ann:9']);
+    expect(feeds.positionOf(ann, ['a'])).toBeUndefined();
+    await look(9);
+    expect(feeds.positionOf(ann, ['a'])).toEqual(position(9));
+  });
+
+  it('says what it has published itself and what has not come back', async () => {
+    const { feeds, look, take } = openFeeds(ann, bob);
+    await look(0);
+    feeds.publish('a', '1', OPTIONS, ann);
+    feeds.publish('a', '2', OPTIONS, undefined);
+    feeds.publish('a', '3', OPTIONS, ann);
+    expect([feeds.ownOf(ann), feeds.ownOf(bob)]).toEqual([['me 1', 'me 3'], []]);
+    take('a', 1, 0, 1);
+    expect(feeds.ownOf(ann)).toEqual(['me 3']);
+  });
+});
+
+describe('A subscriber of a node that is gone', () => {
+  const cid: Subscriber = { name: 'cid', filters: ['b', 'c/#'] };
+
+  it('gets what came since over all its topics in their order, and then what comes', async () => {
+    const { feeds, here, take, told, look, answer, history } = openFeeds(ann);
+    await look(3);
+    here.add(cid);
+    const missed = feeds.resume(cid, cid.filters, returning(2));
+    take('b', 9, 7);
+    take('a', 11, 0);
+    expect(told()).toEqual(['ann:11']);
+    expect(history.since).toEqual(position(2));
+    await look(8, ['a', 'b', 'c/d']);
+    expect(history.reads.map(({ topic }) => topic)).toEqual(['b']);
+    await answer(true, 9, 3, 7, 9);
+    take('c/d', 10, 4);
+    await answer(true, 8, 4, 8);
+    expect(await missed).toEqual([]);
+    expect(told()).toEqual(['cid:3', 'cid:4', 'cid:7', 'cid:8', 'cid:9', 'cid:10']);
+    take('b', 12, 9);
+    expect(told()).toEqual(['cid:12']);
+  });
+
+  it('gets nothing again of what its node had and this one has only now', async () => {
+    const { feeds, here, take, told, look, answer } = openFeeds(bob);
+    await look(3);
+    here.add(cid);
+    const missed = feeds.resume(cid, cid.filters, returning(6));
+    take('b', 5, 0);
+    for (const offset of [6, 7]) take('b', offset, offset - 1);
+    await look(7, ['b']);
+    await answer(true, 7, 7);
+    expect([await missed, told().filter((each) => each.startsWith('cid'))]).toEqual([[], ['cid:7']]);
+  });
+
+  it('does not get what it has published itself', async () => {
+    const { feeds, here, told, look, history } = openFeeds();
+    here.add(cid);
+    const missed = feeds.resume(cid, cid.filters, returning(2, 'dead 7'));
+    await look(5, ['b']);
+    history.reads[0]!.answer.resolve({
+      recovered: true,
+      position: position(5),
+      messages: [
+        { offset: 3, data: 'own', origin: 'dead 7' },
+        { offset: 4, data: 'of another one', origin: 'alive 7' },
+      ],
+    });
+    expect([await missed, told()]).toEqual([[], ['cid:of another one']]);
+  });
+
+  it.each([
+    [
+      'of one topic is not kept any more',
+      async (scene: Scene) => {
+        await scene.look(8, ['b', 'c/d']);
+        await scene.answer(false, 8);
+        await scene.answer(true, 8, 5);
+      },
+      ['b'],
+      ['cid:5'],
+    ],
+    ['nobody knows', async (scene: Scene) => scene.look(8), ['b', 'c/#'], []],
+    [
+      'cannot be read',
+      async (scene: Scene) => {
+        await scene.look(8, ['b']);
+        scene.history.reads.shift()!.answer.reject(new BrokerError('ERR_BROKER_REFUSED', 'no'));
+      },
+      ['b', 'c/#'],
+      [],
+    ],
+  ] as const)('is told when what came since %s', async (_, happen, filters, texts) => {
+    const scene = openFeeds();
+    scene.here.add(cid);
+    const missed = scene.feeds.resume(cid, cid.filters, returning(2));
+    await happen(scene);
+    expect([await missed, scene.told()]).toEqual([filters, texts]);
+    scene.take('b', 9, 8);
+    expect(scene.told()).toEqual(['cid:9']);
+  });
+
+  it('is told when too much comes meanwhile', async () => {
+    const { feeds, here, take, told, look } = openFeeds();
+    here.add(cid);
+    const missed = feeds.resume(cid, cid.filters, returning(2));
+    for (let offset = 3; offset <= 10_003; offset++) take('b', offset, offset - 1);
+    await look(2, []);
+    expect([await missed, told().length]).toEqual([['b', 'c/#'], 10_000]);
+    take('b', 10_004, 10_003);
+    expect(told()).toEqual(['cid:10004']);
+  });
+
+  it('waits while the broker is away', async () => {
+    const { time, feeds, here, told, look, answer, history } = openFeeds();
+    here.add(cid);
+    const missed = feeds.resume(cid, cid.filters, returning(2));
+    history.asked.shift()!.reject(AWAY);
+    await turns();
+    time.pass(1_000);
+    await turns();
+    await look(4, ['b']);
+    history.reads.shift()!.answer.reject(AWAY);
+    await turns();
+    time.pass(1_000);
+    await turns();
+    await answer(true, 4, 3, 4);
+    expect([await missed, told()]).toEqual([[], ['cid:3', 'cid:4']]);
+  });
+
+  it('gets nothing of what it has given up meanwhile, and all of what it has asked for', async () => {
+    const { feeds, here, take, told, look, answer } = openFeeds();
+    const dan: Subscriber = { name: 'dan', filters: ['b', 'c/#'] };
+    here.add(dan);
+    const missed = feeds.resume(dan, dan.filters, returning(20));
+    feeds.left(dan, 'b');
+    dan.filters = ['c/#', 'd'];
+    take('b', 21, 0);
+    take('d', 5, 0);
+    await look(28, ['b', 'c/e']);
+    await answer(true, 28, 25);
+    await answer(true, 28, 26);
+    expect([await missed, told()]).toEqual([[], ['dan:5', 'dan:26']]);
+  });
+});
+
+type Scene = ReturnType<typeof openFeeds>;
+
+/** What a node that is gone knew. */
+function returning(since: number, ...own: string[]) {
+  return { since: position(since), own: new Set(own) };
+}

@@ -1,5 +1,6 @@
 import type { Alarm, Clock } from '../protocol/clock.js';
 import type { Position, Recovery } from '../protocol/contract.js';
+import { BrokerError } from '../protocol/errors.js';
 import type { BrokerHistory, BrokerMessage } from './broker-history.js';
 import { toSent, type Feeds, type FeedsOwner, type PublishThrough } from './feeds.js';
 import { isWild, matches } from './filter.js';
@@ -26,13 +27,25 @@ interface HeldFilter {
 
 /** A subscriber that another node had, until it has had all that came since. */
 interface Returning {
+  /** Its filters from before, as long as it has them. */
+  readonly filters: Set<string>;
   readonly held: [topic: string, message: BrokerMessage][];
   /** Too much has come meanwhile. */
   isOver: boolean;
 }
 
+/** What another node knew of a subscriber. */
+export interface Returns {
+  /** All up to here it has had. */
+  readonly since: Position;
+  /** What it has published itself since then, and must not get: by its origins. */
+  readonly own: ReadonlySet<string>;
+}
+
 /** When it is looked again whether something is missing, milliseconds. */
 const SETTLED_AGAIN = 20;
+/** When a broker that is away is asked again, milliseconds. */
+const ASKED_AGAIN = 1_000;
 /** How many topics are known; of others it is not noticed when a message is missing without `missed`. */
 const MAX_FEEDS = 100_000;
 /** How many messages may wait for what is read, and how large they may be together: bytes, or UTF-16 code units. */
@@ -68,6 +81,12 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   readonly #joiners = new Joiners<Some>(this.#room);
   readonly #returning = new Map<Some, Returning>();
   readonly #excepts = new Map<number, WeakRef<Some>>();
+  /** The numbers of those, by who does not get them. */
+  readonly #own = new WeakMap<Some, Set<number>>();
+  /** Where the pages end that subscribers have got. */
+  readonly #pages = new WeakMap<Some, Position>();
+  /** What the broker has said last of where it is. */
+  #known: Position | undefined;
   /** All up to here that this node had subscribed to has come, and when it is asked again, up to there. */
   #reached: Position | undefined;
   #next: Position | undefined;
@@ -104,8 +123,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     if (except === undefined) return;
     for (const subscriber of this.#owner.subscribersOf(topic)) {
       if (subscriber !== except) continue;
-      if (this.#excepts.size >= MAX_EXCEPTS) forgetFirst(this.#excepts);
-      this.#excepts.set(number, new WeakRef(except));
+      this.#leaveOut(number, except);
       return;
     }
   }
@@ -132,6 +150,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     const { position, messages } = page;
     const recovered = page.recovered && !joiner.isOver;
     if (joiner.isThere) {
+      this.#pages.set(subscriber, position);
       const isWanted = recovered || typeof since === 'number';
       for (const kept of isWanted ? messages : []) this.#send(topic, inPage(page, kept), [subscriber]);
       const feed = this.#feeds.get(topic);
@@ -141,12 +160,31 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     return { ...position, recovered };
   }
 
-  /** Up to where a subscriber has all; `undefined` while that cannot be said. */
-  positionOf(subscriber: Some): Position | undefined {
+  /** Up to where a subscriber has all of its filters; `undefined` while that cannot be said. */
+  positionOf(subscriber: Some, filters: Iterable<string>): Position | undefined {
     if (!this.#isSettled || this.#joiners.has(subscriber) || this.#returning.has(subscriber))
       return undefined;
-    const [reached, newest] = [this.#reached, this.#newest];
-    return newest !== undefined && newest.epoch === reached?.epoch && newest.offset > reached.offset ? newest : reached;
+    // What was published before it subscribed is none of its own.
+    for (const filter of filters) {
+      const held = this.#filters.get(filter);
+      if (held !== undefined && held.since === undefined) return undefined;
+    }
+    const position = latest(latest(this.#reached, this.#newest), this.#known);
+    const page = this.#pages.get(subscriber);
+    if (page === undefined || position === undefined) return position;
+    if (page.epoch === position.epoch && page.offset > position.offset) {
+      this.#lookSoon();
+      return undefined;
+    }
+    this.#pages.delete(subscriber);
+    return position;
+  }
+
+  /** What a subscriber has published, must not get itself, and has not come back yet: by its origins. */
+  ownOf(subscriber: Some): readonly string[] {
+    const { origin } = this.#history;
+    const numbers = origin === undefined ? undefined : this.#own.get(subscriber);
+    return numbers === undefined ? [] : [...numbers].map((number) => `${origin} ${number}`);
   }
 
   /**
@@ -155,38 +193,84 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
    *
    * @returns its filters of which something is missing.
    */
-  async resume(subscriber: Some, filters: readonly string[], since: Position): Promise<readonly string[]> {
-    const returning: Returning = { held: [], isOver: false };
+  async resume(
+    subscriber: Some,
+    filters: readonly string[],
+    { since, own }: Returns,
+  ): Promise<readonly string[]> {
+    const returning: Returning = { filters: new Set(filters), held: [], isOver: false };
     this.#returning.set(subscriber, returning);
-    const missed = new Set<string>();
-    const kept: [topic: string, kept: Kept][] = [];
-    let reached = since.offset;
-    try {
-      const { position, topics } = await this.#history.changes(since);
-      reached = position.offset;
-      if (topics === undefined) for (const filter of filters) missed.add(filter);
-      for (const topic of topics ?? []) {
-        const concerned = filters.filter((filter) => matches(filter, topic));
-        const options = this.#rules.of(topic);
-        if (concerned.length === 0 || options === undefined) continue;
-        const page = await this.#history.read(topic, since, options);
-        if (!page.recovered) for (const filter of concerned) missed.add(filter);
-        for (const each of page.messages) if (each.offset <= reached) kept.push([topic, inPage(page, each)]);
-      }
-      await this.#settled();
-    } catch {
-      for (const filter of filters) missed.add(filter);
-    }
+    const { kept, missed, ends } = await this.#readAll(returning, filters, since, own);
+    await this.#settled();
     if (!this.#returning.delete(subscriber)) return [];
-    if (returning.isOver) for (const filter of filters) missed.add(filter);
-    // What came meanwhile and is not behind that was read.
-    const later = returning.held.filter(([, { position }]) => position.offset > reached);
     for (const [, message] of returning.held) this.#room.give([message]);
-    const all = [...kept, ...later].toSorted(
+    // What came meanwhile, unless it was read, or had come to the other node.
+    const isBehind = ([topic, { position }]: readonly [string, Kept]): boolean =>
+      position.epoch !== since.epoch ||
+      position.offset > (ends.get(topic) ?? (isOfAny(filters, topic) ? since.offset : 0));
+    // What it has given up meanwhile is not its own any more.
+    const wanted = kept.filter(([topic]) => isOfAny(returning.filters, topic));
+    const all = [...wanted, ...returning.held.filter((each) => isBehind(each))].toSorted(
       ([, one], [, other]) => one.position.offset - other.position.offset,
     );
     for (const [topic, each] of all) this.#send(topic, each, [subscriber]);
-    return [...missed];
+    return filters.filter(
+      (filter) => returning.filters.has(filter) && (returning.isOver || missed.has(filter)),
+    );
+  }
+
+  /** What was published since, and up to where that is, by topic; of which filters something is missing. */
+  async #readAll(
+    returning: Returning,
+    filters: readonly string[],
+    since: Position,
+    own: ReadonlySet<string>,
+  ): Promise<{
+    readonly kept: (readonly [topic: string, kept: Kept])[];
+    readonly missed: ReadonlySet<string>;
+    readonly ends: ReadonlyMap<string, number>;
+  }> {
+    const kept: (readonly [topic: string, kept: Kept])[] = [];
+    const missed = new Set<string>();
+    const ends = new Map<string, number>();
+    try {
+      const { position, topics } = await this.#patiently(returning, () => this.#history.changes(since));
+      if (topics === undefined) for (const filter of filters) missed.add(filter);
+      for (const topic of topics ?? []) {
+        const options = this.#rules.of(topic);
+        if (options === undefined || !isOfAny(filters, topic)) continue;
+        const page = await this.#patiently(returning, () => this.#history.read(topic, since, options));
+        if (!page.recovered) {
+          for (const filter of filters) if (matches(filter, topic)) missed.add(filter);
+          continue;
+        }
+        ends.set(topic, position.offset);
+        for (const each of page.messages) {
+          const isOwn = each.origin !== undefined && own.has(each.origin);
+          if (each.offset <= position.offset && !isOwn) kept.push([topic, inPage(page, each)]);
+        }
+      }
+    } catch {
+      for (const filter of filters) missed.add(filter);
+    }
+    return { kept, missed, ends };
+  }
+
+  /** Asks again while the broker is away, and somebody waits for the answer. */
+  async #patiently<Answer>(returning: Returning, ask: () => Promise<Answer>): Promise<Answer> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        const isAway = error instanceof BrokerError && error.code === 'ERR_BROKER_AWAY';
+        if (!isAway || returning.filters.size === 0) throw error;
+      }
+      await this.#pause(ASKED_AGAIN);
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.alarm(resolve).set(milliseconds));
   }
 
   get #isSettled(): boolean {
@@ -196,9 +280,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
   }
 
   async #settled(): Promise<void> {
-    while (!this.#isSettled) {
-      await new Promise<void>((resolve) => this.#clock.alarm(resolve).set(SETTLED_AGAIN));
-    }
+    while (!this.#isSettled) await this.#pause(SETTLED_AGAIN);
   }
 
   subscribed(filter: string): void {
@@ -206,9 +288,13 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
     const held: HeldFilter = { since: undefined };
     this.#filters.set(filter, held);
     if (isWild(filter)) this.#wild.set(filter, held);
+    this.#lookSoon();
+  }
+
+  /** For all that want it in this tick. */
+  #lookSoon(): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    // For all filters of this tick.
     this.#clock.soon(() => void this.#lookWhereItIs());
   }
 
@@ -220,6 +306,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
 
   left(subscriber: Some, filter: string): void {
     this.#joiners.left(filter, subscriber);
+    this.#returning.get(subscriber)?.filters.delete(filter);
   }
 
   /** The broker has brought a message. */
@@ -269,6 +356,8 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       this.#queue,
     ])
       each.clear();
+    for (const { filters } of this.#returning.values()) filters.clear();
+    this.#returning.clear();
     this.#waiting = undefined;
   }
 
@@ -295,6 +384,7 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
       return;
     }
     for (const filter of unknown) filter.since ??= position.offset;
+    this.#known = position;
     // A message may come a little behind those of other topics.
     if (this.#next !== undefined) this.#reached = this.#next;
     this.#next = position;
@@ -543,9 +633,21 @@ export class BrokerFeeds<Some extends object> implements Feeds<Some> {
 
   #takeExcept(own: number | undefined): Some | undefined {
     if (own === undefined) return undefined;
-    const except = this.#excepts.get(own);
+    const except = this.#excepts.get(own)?.deref();
     this.#excepts.delete(own);
-    return except?.deref();
+    if (except !== undefined) this.#own.get(except)?.delete(own);
+    return except;
+  }
+
+  /** Somebody does not get a message of this node. */
+  #leaveOut(number: number, except: Some): void {
+    for (const oldest of this.#excepts.keys()) {
+      if (this.#excepts.size < MAX_EXCEPTS) break;
+      this.#takeExcept(oldest);
+    }
+    this.#excepts.set(number, new WeakRef(except));
+    const numbers = this.#own.get(except) ?? new Set();
+    this.#own.set(except, numbers.add(number));
   }
 }
 
@@ -565,9 +667,13 @@ function isEmpty(items: Iterable<unknown>): boolean {
   return true;
 }
 
-function forgetFirst(map: Map<number, unknown>): void {
-  for (const key of map.keys()) {
-    map.delete(key);
-    return;
-  }
+function isOfAny(filters: Iterable<string>, topic: string): boolean {
+  for (const filter of filters) if (matches(filter, topic)) return true;
+  return false;
+}
+
+/** The one that is further, in the epoch of the first. */
+function latest(one: Position | undefined, other: Position | undefined): Position | undefined {
+  const isFurther = other !== undefined && other.epoch === one?.epoch && other.offset > one.offset;
+  return isFurther ? other : one;
 }

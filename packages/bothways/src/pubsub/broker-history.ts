@@ -25,6 +25,9 @@ export interface BrokerChanges {
  * kept is lost, or when positions might be given a second time.
  */
 export interface BrokerHistory {
+  /** What it puts before the numbers of messages of this node, in pages: no other node has the same. */
+  readonly origin?: string | undefined;
+
   /**
    * Sends a message as `publish` of the broker does, and keeps it. It MUST be kept once, those of one node in the order
    * in which they were published, and come once, by `receiveKept`, to all nodes that have a filter with the topic: to

@@ -41,6 +41,8 @@ export interface PageMessage {
   readonly data: string | Uint8Array;
   /** If a broker has kept it, and this node published it: by what number the broker knows it. */
   readonly own?: number | undefined;
+  /** If a broker has kept it: `origin` of the history of the node that published it, a space, and that number. */
+  readonly origin?: string | undefined;
 }
 
 interface Kept {

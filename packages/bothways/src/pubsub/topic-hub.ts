@@ -1,9 +1,9 @@
 import type { Clock } from '../protocol/clock.js';
-import type { Position, Recovery } from '../protocol/contract.js';
+import type { Recovery } from '../protocol/contract.js';
 import type { BrokerError } from '../protocol/errors.js';
 import { Attendance } from './attendance.js';
 import type { Broker, BrokerNode } from './broker.js';
-import { BrokerFeeds } from './broker-feeds.js';
+import { BrokerFeeds, type Returns } from './broker-feeds.js';
 import type { BrokerMessage } from './broker-history.js';
 import { MemoryFeeds, type Feeds, type FeedsOwner, type PublishThrough } from './feeds.js';
 import { checkFilter, checkTopic } from './filter.js';
@@ -262,13 +262,19 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     const { rights, filters, members = [] } = subscriptions;
     subscriptions.text ??= JSON.stringify({ rights, filters: [...filters], members: [...members] });
     if (filters.size === 0 || this.#brokerFeeds === undefined)
-      return { topics: subscriptions.text, position: '' };
-    const position = this.#brokerFeeds.positionOf(subscriber);
-    return position && { topics: subscriptions.text, position: `${position.offset} ${position.epoch}` };
+      return { topics: subscriptions.text, position: '', own: '' };
+    const position = this.#brokerFeeds.positionOf(subscriber, filters);
+    return (
+      position && {
+        topics: subscriptions.text,
+        position: `${position.offset} ${position.epoch}`,
+        own: this.#brokerFeeds.ownOf(subscriber).join('\n'),
+      }
+    );
   }
 
   /** Goes on with a subscriber that another server had. @param saved what that had to say of it. */
-  restore(subscriber: Some, { topics, position = '' }: Readonly<Record<string, string>>): void {
+  restore(subscriber: Some, { topics, position = '', own = '' }: Readonly<Record<string, string>>): void {
     if (topics === undefined) return;
     const { rights, filters, members } = JSON.parse(topics) as SavedTopics;
     subscriber.subscriptions = new Subscriptions(rights);
@@ -281,16 +287,19 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     if (others.length > 0) this.#owner.onMissed(subscriber, others);
     if (kept.length === 0) return;
     const [offset = '', epoch = ''] = position.split(' ');
-    void this.#resume(feeds!, subscriber, kept, { epoch, offset: Number(offset) });
+    void this.#resume(feeds!, subscriber, kept, {
+      since: { epoch, offset: Number(offset) },
+      own: new Set(own.split('\n')),
+    });
   }
 
   async #resume(
     feeds: BrokerFeeds<Some>,
     subscriber: Some,
     filters: readonly string[],
-    since: Position,
+    returns: Returns,
   ): Promise<void> {
-    const missed = await feeds.resume(subscriber, filters, since);
+    const missed = await feeds.resume(subscriber, filters, returns);
     if (missed.length > 0) this.#owner.onMissed(subscriber, missed);
   }
 
