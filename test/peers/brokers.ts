@@ -21,20 +21,55 @@ export interface BrokerServer extends AsyncDisposable {
   resume(): void;
 }
 
-/** Redis 7, without persistence. */
-export function startRedis(): Promise<BrokerServer> {
-  return startServer('/usr/bin/redis-server', 'redis', 'redis-server', (port, directory) => [
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    `${port}`,
-    '--dir',
-    directory,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
+const LOOPBACK = ['--bind', '127.0.0.1'];
+const KEEPING_NOTHING = ['--save', '', '--appendonly', 'no'];
+
+/** Redis 7, without persistence. @param more of its command line. */
+export function startRedis(more: readonly string[] = []): Promise<BrokerServer> {
+  return startRedisServer('redis', (port, directory) => [
+    ...[...LOOPBACK, '--port', `${port}`, '--dir', directory],
+    ...KEEPING_NOTHING,
+    ...more,
   ]);
+}
+
+/** Redis 7 that takes TLS alone, with this certificate (PEM). */
+export function startRedisWithTls({ cert, key }: { cert: string; key: string }): Promise<BrokerServer> {
+  return startRedisServer('rediss', (port, directory) => {
+    const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    return [
+      ...[...LOOPBACK, '--port', '0', '--dir', directory, '--tls-port', `${port}`],
+      ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
+      ...['--tls-auth-clients', 'no'],
+      ...KEEPING_NOTHING,
+    ];
+  });
+}
+
+/** A Redis Sentinel that watches one Redis by the name `live`, and is enough by itself to replace it. */
+export function startSentinel(redisPort: number): Promise<BrokerServer> {
+  return startRedisServer('redis', (port, directory) => {
+    const file = join(directory, 'sentinel.conf');
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${directory}`,
+      `sentinel monitor live 127.0.0.1 ${redisPort} 1`,
+      'sentinel down-after-milliseconds live 500',
+      'sentinel failover-timeout live 2000',
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    return [file, '--sentinel'];
+  });
+}
+
+function startRedisServer(
+  scheme: string,
+  argumentsOf: (port: number, directory: string) => readonly string[],
+): Promise<BrokerServer> {
+  return startServer('/usr/bin/redis-server', scheme, 'redis-server', argumentsOf);
 }
 
 /**
