@@ -27,8 +27,10 @@ const KEEPING_NOTHING = ['--save', '', '--appendonly', 'no'];
 /** Redis 7, without persistence. @param more of its command line. */
 export function startRedis(more: readonly string[] = []): Promise<BrokerServer> {
   return startRedisServer('redis', (port, directory) => [
-    ...[...LOOPBACK, '--port', `${port}`, '--dir', directory],
+    ...LOOPBACK,
     ...KEEPING_NOTHING,
+    `--port ${port}`,
+    `--dir ${directory}`,
     ...more,
   ]);
 }
@@ -40,10 +42,15 @@ export function startRedisWithTls({ cert, key }: { cert: string; key: string }):
     writeFileSync(certFile, cert);
     writeFileSync(keyFile, key);
     return [
-      ...[...LOOPBACK, '--port', '0', '--dir', directory, '--tls-port', `${port}`],
-      ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
-      ...['--tls-auth-clients', 'no'],
+      ...LOOPBACK,
       ...KEEPING_NOTHING,
+      '--port 0',
+      `--dir ${directory}`,
+      `--tls-port ${port}`,
+      `--tls-cert-file ${certFile}`,
+      `--tls-key-file ${keyFile}`,
+      `--tls-ca-cert-file ${certFile}`,
+      '--tls-auth-clients no',
     ];
   });
 }
