@@ -1,3 +1,5 @@
+import type { JetStreamClient } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { ServeOptions } from 'bothways';
 import { natsBroker } from 'bothways/nats';
 import { redisBroker } from 'bothways/redis';
@@ -81,7 +83,21 @@ async function openNats(url: URL): Promise<CarriedTopics> {
     maxReconnectAttempts: -1,
     pingInterval: 10_000,
   });
-  return { broker: natsBroker(connection), close: () => connection.close() };
+  const broker = natsBroker(connection, { jetstream: await jetstreamOf(connection) });
+  return { broker, close: () => connection.close() };
+}
+
+/** JetStream, if this NATS has it and this user may use it: it tells which server was the first to open a session. */
+async function jetstreamOf(connection: NatsConnection): Promise<JetStreamClient | undefined> {
+  if (connection.info?.jetstream !== true) return undefined;
+  const { jetstream } = await import('@nats-io/jetstream');
+  const client = jetstream(connection, { timeout: TIMEOUT });
+  try {
+    await client.jetstreamManager();
+    return client;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether the server is there, and wants a user and a password, or others. */

@@ -17,6 +17,15 @@ interface Node {
   readonly story: string[];
 }
 
+/** As docs/guide/brokers.md has it. */
+const PERMISSIONS = `no_auth_user: all
+authorization { users: [
+  { user: all, password: a, permissions: {
+    publish: ["bothways.>", "$JS.API.>", "bothways%kept.>", "bothways%claims.>", "bothways%records.>"],
+    subscribe: ["bothways.>", "_INBOX.>"]
+  } }
+] }`;
+
 async function openNode({ url }: BrokerServer): Promise<Node> {
   const nats = await connect({
     servers: url.replace('nats://', ''),
@@ -92,6 +101,18 @@ describe('In JetStream', () => {
       number: number - 1,
       entries: { length: number - 1, 0: [1, large] },
     });
+  });
+
+  it('claims and records need no more permissions than the guide says', async () => {
+    const server = await startNats(() => PERMISSIONS);
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    const { broker } = await openNode(server);
+    expect(await broker.claims!.claim('key', 'a', 60_000)).toBe('a');
+    const publishes = [{ topic: 'news', data: 'x', limits: LIMITS, number: broker.records!.nextNumber() }];
+    expect(await broker.records!.save('key', 'a', 1, { ...WHOLE, publishes })).toBe('saved');
+    expect(await broker.records!.take('key', 'a', () => false)).toMatchObject({ number: 1 });
+    broker.records!.remove('key', 'a');
+    expect(await broker.records!.save('key', 'a', 2, WHOLE)).toBe('lost');
   });
 
   it('a record is saved when NATS is back', async () => {
