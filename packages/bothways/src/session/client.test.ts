@@ -259,6 +259,27 @@ describe('A client that has lost its carrier', () => {
     expect(stage.sessions.length).toBe(2);
   });
 
+  it.each([
+    ['what it had sent', ['sent'], [{ resumed: false, lost: ['sent'] }]],
+    ['nothing', [], []],
+  ])(
+    'is told of %s when a session was lost before its answer had come, and resumes the next one',
+    (_what, sent, resumes) => {
+      const stage = new Stage({ carriers: ['long-polling'] });
+      for (const text of sent) stage.client.send(text);
+      // It tries again, with what is to be sent, and does not wait for the answer before.
+      stage.network.tell('online');
+      stage.until(() => stage.sessions[0]?.generation === 2);
+      stage.sessions[0]!.terminate({ code: 1006, reason: '', wasClean: false, initiator: 'network' });
+      stage.network.tell('online');
+      stage.until(() => stage.isOpen);
+      expect([stage.sessions.length, stage.resumes]).toEqual([2, resumes]);
+      stage.client.loseCarrier();
+      stage.until(() => stage.client.state === 'open');
+      expect(stage.resumes).toEqual([...resumes, { resumed: true, lost: [] }]);
+    },
+  );
+
   it('tries nothing while the device is offline, and at once when it is online again', () => {
     const stage = new Stage();
     stage.until(() => stage.isOpen);

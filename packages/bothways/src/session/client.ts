@@ -373,18 +373,17 @@ export class ClientSession implements CarrierHost, Receiver {
   }
 
   #announce(): void {
-    if (!this.#hasOpened) {
-      this.#hasOpened = true;
-      this.#wasLost = false;
-      this.#owner.onOpen();
-    } else if (this.#wasLost) {
-      const lost = this.#uncertain;
-      const resumed = !this.#isNewEpoch;
-      this.#wasLost = false;
-      this.#isNewEpoch = false;
-      this.#uncertain = [];
-      this.#owner.onResume(resumed, lost);
-    }
+    const isFirst = !this.#hasOpened;
+    const lost = this.#uncertain;
+    // A session may have been lost before its client knew of it, with what had been sent.
+    const isAnew = this.#isNewEpoch && (!isFirst || lost.length > 0);
+    const isCarriedAgain = this.#wasLost && !isFirst;
+    this.#hasOpened = true;
+    this.#wasLost = false;
+    this.#isNewEpoch = false;
+    this.#uncertain = [];
+    if (isFirst) this.#owner.onOpen();
+    if (isAnew || isCarriedAgain) this.#owner.onResume(!isAnew, lost);
   }
 
   #scheduleUpgrade(): void {
