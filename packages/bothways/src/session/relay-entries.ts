@@ -53,6 +53,7 @@ const SHAPES: ReadonlyMap<unknown, (...details: unknown[]) => boolean> = new Map
   ['write', isText],
   ['end', isNothing],
   ['abandon', isNothing],
+  ['heard', isCount],
   ['send', isMessage],
   ['pause', isNothing],
   ['resume', isNothing],

@@ -25,37 +25,43 @@ export interface SocketEnd {
   close(): void;
 }
 
-/** How much may be on the way to a client and not taken by its connection, UTF-16 code units, or bytes. */
+/** How much may be on the way to a client, or from it, and not taken at the other end, UTF-16 code units, or bytes. */
 const CREDIT = 262_144;
 
 const BROKEN = 'The server that has this session cannot be reached at the moment.';
 
-/** What has been sent to the server that relays, and not gone out there. */
+/** What has been sent to the other server, and not been taken there. */
 class Credit {
   #underWay = 0;
+
+  get isSpent(): boolean {
+    return this.#underWay >= CREDIT;
+  }
 
   /** @returns whether more may be sent. */
   send(size: number): boolean {
     this.#underWay += size;
-    return this.#underWay < CREDIT;
+    return !this.isSpent;
   }
 
   /** @returns whether more may be sent, which was not so before. */
   take(size: number): boolean {
-    const wasSpent = this.#underWay >= CREDIT;
+    const wasSpent = this.isSpent;
     this.#underWay -= size;
-    return wasSpent && this.#underWay < CREDIT;
+    return wasSpent && !this.isSpent;
   }
 }
 
-/** What the connection of a client has taken: it is told now and then, and when it takes more again. */
+/** What was taken of what came: it is told now and then, and when more is taken again. */
 class Taken {
   readonly #voice: Voice;
+  readonly #kind: 'took' | 'heard';
   #size = 0;
   #isFull = false;
 
-  constructor(voice: Voice) {
+  constructor(voice: Voice, kind: 'took' | 'heard') {
     this.#voice = voice;
+    this.#kind = kind;
   }
 
   /** @param isFull whether the connection does not take more at the moment. */
@@ -72,7 +78,7 @@ class Taken {
   }
 
   #tell(): void {
-    this.#voice.say('took', this.#size);
+    this.#voice.say(this.#kind, this.#size);
     this.#size = 0;
   }
 }
@@ -86,7 +92,7 @@ export class RelayedExchange implements Link {
 
   constructor(exchange: HttpExchange, voice: Voice) {
     this.#exchange = exchange;
-    this.#taken = new Taken(voice);
+    this.#taken = new Taken(voice, 'took');
     exchange.onGone = () => {
       voice.say('gone');
       voice.end();
@@ -126,16 +132,21 @@ export class RelayedSocket implements Link, SocketEnd {
   readonly #voice: Voice;
   readonly #base64: Base64;
   readonly #taken: Taken;
+  readonly #credit = new Credit();
+  /** Whether whoever has the session takes nothing: at first, until it is found. */
+  #isHeld = true;
 
   constructor(link: SocketLink, voice: Voice, base64: Base64) {
     this.#link = link;
     this.#voice = voice;
     this.#base64 = base64;
-    this.#taken = new Taken(voice);
+    this.#taken = new Taken(voice, 'took');
   }
 
   receive(message: Content): void {
     this.#voice.say('message', ...wrap(message, this.#base64));
+    // A client that does not keep to its window fills nothing here.
+    if (!this.#credit.send(message.length)) this.#link.pause();
   }
 
   drain(): void {
@@ -152,9 +163,15 @@ export class RelayedSocket implements Link, SocketEnd {
     if (kind === 'send') {
       const message = unwrap(details, this.#base64);
       this.#taken.add(message.length, !this.#link.send(message));
-    } else if (kind === 'pause') this.#link.pause();
-    else if (kind === 'resume') this.#link.resume();
-    else if (kind === 'close') this.#link.close(Number(first), String(second));
+    } else if (kind === 'pause') {
+      this.#isHeld = true;
+      this.#link.pause();
+    } else if (kind === 'resume') {
+      this.#isHeld = false;
+      if (!this.#credit.isSpent) this.#link.resume();
+    } else if (kind === 'heard') {
+      if (this.#credit.take(Number(first)) && !this.#isHeld) this.#link.resume();
+    } else if (kind === 'close') this.#link.close(Number(first), String(second));
   }
 
   break(): void {
@@ -224,10 +241,12 @@ export class HereSocket implements Link, SocketLink {
   readonly #voice: Voice;
   readonly #base64: Base64;
   readonly #credit = new Credit();
+  readonly #heard: Taken;
 
   constructor(voice: Voice, base64: Base64) {
     this.#voice = voice;
     this.#base64 = base64;
+    this.#heard = new Taken(voice, 'heard');
   }
 
   send(message: Content): boolean {
@@ -248,8 +267,11 @@ export class HereSocket implements Link, SocketLink {
   }
 
   take(kind: string, details: readonly unknown[]): void {
-    if (kind === 'message') this.end.receive(unwrap(details, this.#base64));
-    else if (kind === 'took' && this.#credit.take(Number(details[0]))) this.end.drain();
+    if (kind === 'message') {
+      const message = unwrap(details, this.#base64);
+      this.end.receive(message);
+      this.#heard.add(message.length, false);
+    } else if (kind === 'took' && this.#credit.take(Number(details[0]))) this.end.drain();
     else if (kind === 'gone') this.break();
   }
 

@@ -63,6 +63,19 @@ describe('A WebSocket at another server', () => {
     expect(socket.received.length).toBe(1 + 1_000);
   });
 
+  it('whose client sends more than is taken is not read from until then', () => {
+    const { cluster, token, visit } = start({ window: 8 * CREDIT });
+    const socket = cluster.socket('b', headerOf({ gen: 2, token, window: 8 * CREDIT }));
+    cluster.settle();
+    for (let number = 0; number < 1_000; number++) socket.say(`.${KIB}`);
+    expect(socket.isPaused).toBe(true);
+    cluster.time.pass(DELAY);
+    expect(visit.messages.length).toBeGreaterThanOrEqual(CREDIT / 1_024);
+    expect(visit.messages.length).toBeLessThan(CREDIT / 1_000);
+    cluster.time.pass(30 * DELAY);
+    expect([visit.messages.length, socket.isPaused]).toEqual([1_000, false]);
+  });
+
   it('whose client leaves before the session was found is forgotten', () => {
     const { cluster, token } = start();
     cluster.socket('b', headerOf({ gen: 2, token })).end.close();
