@@ -63,6 +63,11 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
     return this.#hub.open();
   }
 
+  /** To the others, this server is gone from now on. */
+  depart(): void {
+    this.#hub.depart();
+  }
+
   close(): Promise<void> {
     return this.#hub.close();
   }

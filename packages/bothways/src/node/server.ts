@@ -171,6 +171,8 @@ class NodeServer<State>
   readonly #connections = new Set<ServedConnection<State>>();
   readonly #addresses = new Map<string, number>();
   readonly topics: ServerTopics<State>;
+  /** Whether other servers can go on with its sessions. */
+  readonly #isDurable: boolean = false;
   #pending = 0;
   #accepted = 0;
   #closing: Promise<void> | undefined;
@@ -195,15 +197,11 @@ class NodeServer<State>
     const { sessions = false } = options;
     if (sessions !== false) {
       const sessionOptions = sessions === true ? {} : sessions;
+      const durability = this.#durabilityOf(sessionOptions);
+      this.#isDurable = durability !== undefined;
       // Without a secret of theirs, no server knows the tokens of another.
       const peers = sessionOptions.secret === undefined ? undefined : this.topics.peers;
-      this.#hub = new SessionHub(
-        sessionOptions,
-        handshakeTimeout,
-        this,
-        peers,
-        this.#durabilityOf(sessionOptions),
-      );
+      this.#hub = new SessionHub(sessionOptions, handshakeTimeout, this, peers, durability);
       this.#requests = new SessionHttp(this.#hub, options.origins, handshakeTimeout, (thrown) =>
         this.failed(toError(thrown)),
       );
@@ -357,23 +355,22 @@ class NodeServer<State>
     const records = this.#options.broker?.records;
     if (!durable || peers === undefined || records === undefined) return undefined;
     const store = new RecordStore(records, peers.id);
-    return { store, restore: (session, saved) => this.#restoreSession(session, saved) };
+    return {
+      store,
+      restore: (session, saved) => this.#restoreSession(session, saved),
+      onFailed: (thrown) => this.failed(toError(thrown)),
+    };
   }
 
   /** Goes on with a session that another server had. */
   #restoreSession(session: ServerSession, saved: Readonly<Record<string, string>>): SessionOwner {
     const { request: requestText = '{}', state = '', protocol = '' } = saved;
     const request = JSON.parse(requestText) as RequestInfo;
+    const value = state === '' ? (undefined as State) : (JSON.parse(state) as State);
     const { remoteAddress } = request;
+    const connection = new SessionConnection<State>(session, this, request, protocol, value);
     this.#accepted++;
     this.#addresses.set(remoteAddress, (this.#addresses.get(remoteAddress) ?? 0) + 1);
-    const connection = new SessionConnection<State>(
-      session,
-      this,
-      request,
-      protocol,
-      state === '' ? (undefined as State) : (JSON.parse(state) as State),
-    );
     this.#connections.add(connection);
     session.owner = connection;
     this.topics.restore(connection, saved);
@@ -463,6 +460,9 @@ class NodeServer<State>
   async #close(options: ServerCloseOptions): Promise<void> {
     const { code = CloseCode.GOING_AWAY, reason = '', timeout = 10_000, stagger = 0 } = options;
     const http = this.#http;
+    this.#acceptor.refuseUndecided(CLOSING);
+    // Whoever names a code wants them to end.
+    if (this.#isDurable && options.code === undefined) await this.#leaveSessions(timeout);
     let stopped: Promise<void> | undefined;
     // The clients of sessions have to learn that it is over, for which they may have to connect once more.
     if (this.#hub === undefined) {
@@ -476,7 +476,6 @@ class NodeServer<State>
       },
       Math.min(timeout + stagger, MAX_TIMEOUT),
     );
-    this.#acceptor.refuseUndecided(CLOSING);
     const told = this.#tellAll(code, reason, stagger);
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     clearInterval(told);
@@ -489,6 +488,18 @@ class NodeServer<State>
     if (http === undefined) return;
     removeUpgradeTarget(http, this);
     removeRequestTaker(http, this.handleRequest);
+  }
+
+  /** Lets other servers go on with the sessions. */
+  async #leaveSessions(timeout: number): Promise<void> {
+    const { sessions } = this.#hub!;
+    const left = new Promise<void>((resolve) => sessions.leave(resolve));
+    let late: NodeJS.Timeout | undefined;
+    const isOver = new Promise<void>((resolve) => (late = setTimeout(resolve, timeout)));
+    await Promise.race([left, isOver]);
+    clearTimeout(late);
+    this.topics.depart();
+    sessions.cut();
   }
 
   /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */

@@ -213,7 +213,7 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
   run(call: () => unknown): void {
     const { topics } = this.#owner;
     const before = topics.publisher;
-    topics.publisher = this.#publisher;
+    topics.publisher = this.#session.hasMoved ? undefined : this.#publisher;
     try {
       this.#watch(call());
     } catch (thrown) {
@@ -279,7 +279,7 @@ export class SessionConnection<State> implements ServedConnection<State>, Sessio
     try {
       this.#savedState = JSON.stringify(this.state) ?? '';
     } catch (thrown) {
-      this.#handlerFailed(thrown);
+      if (this.#session.isOpen) this.#handlerFailed(thrown);
     }
     return this.#savedState;
   }

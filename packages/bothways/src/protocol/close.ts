@@ -14,6 +14,7 @@ export const CloseCode = {
   POLICY_VIOLATION: 1008,
   MESSAGE_TOO_BIG: 1009,
   INTERNAL_ERROR: 1011,
+  SERVICE_RESTART: 1012,
   TRY_AGAIN_LATER: 1013,
   /** Registered with IANA for those who use WebSockets: the peer was silent for too long. */
   TIMEOUT: 3008,

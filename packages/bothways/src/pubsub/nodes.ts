@@ -47,6 +47,7 @@ type Change = Listed | readonly [topic: string, id: string];
 type Message =
   | readonly [kind: 'hello', node: string]
   | readonly [kind: 'bye', node: string]
+  | readonly [kind: 'left', node: string]
   | readonly [kind: 'ask', node: string]
   | readonly [kind: 'mail', node: string, number: number, content: readonly unknown[]]
   | readonly [kind: 'beat', node: string, version: number, connections: number]
@@ -73,6 +74,8 @@ interface OtherNode {
   askedAt: number;
   /** When its members are gone, if it does not come back; `undefined` while it is there. */
   goneAt: number | undefined;
+  /** Whether it takes nothing any more that is sent to it alone. */
+  hasLeft: boolean;
 }
 
 /**
@@ -93,6 +96,7 @@ export class Nodes {
   readonly #graceEnd: Alarm;
   #changes: Change[] = [];
   #version = 0;
+  #hasLeft = false;
   /** When the broker was away last; at first, when it had just been opened. */
   #awayAt = -Infinity;
   /** Whom it is told what other nodes send to this one alone. */
@@ -138,7 +142,8 @@ export class Nodes {
     const other = this.#others.get(id);
     const now = this.#clock.now();
     if (this.#broker.isAway) this.#awayAt = now;
-    if (id === this.#own.id || (other !== undefined && other.goneAt === undefined)) return 'here';
+    const isHere = other !== undefined && other.goneAt === undefined && !other.hasLeft;
+    if (id === this.#own.id || isHere) return 'here';
     return now - this.#awayAt < HEARD_WITHIN ? 'unsure' : 'gone';
   }
 
@@ -151,6 +156,12 @@ export class Nodes {
   missed(): void {
     this.#awayAt = this.#clock.now();
     this.listener?.onMissed();
+  }
+
+  /** To others, this one is gone from now on; who is shown at it still is, until it closes. */
+  depart(): void {
+    this.#hasLeft = true;
+    this.#tell(EVERYBODY, ['left', this.#own.id]);
   }
 
   close(): void {
@@ -191,7 +202,10 @@ export class Nodes {
       return;
     }
     other.goneAt = undefined;
-    if (kind === 'mail') this.listener?.receive(id, message[2], message[3]);
+    if (kind === 'left') {
+      if (!other.hasLeft) this.listener?.onGone(id);
+      other.hasLeft = true;
+    } else if (kind === 'mail') this.listener?.receive(id, message[2], message[3]);
     else if (kind === 'hello') this.#sayBeat();
     else if (kind === 'beat') this.#onBeat(other, message[2], message[3]);
     else if (kind === 'change') this.#onChange(other, message[2], message[3]);
@@ -257,6 +271,7 @@ export class Nodes {
       heardAt: 0,
       askedAt: -Infinity,
       goneAt: undefined,
+      hasLeft: false,
     };
     this.#others.set(id, other);
     return other;
@@ -303,6 +318,8 @@ export class Nodes {
     this.#flush();
     const { id, connections } = this.#own;
     this.#tell(EVERYBODY, ['beat', id, this.#version, connections]);
+    // For those that have begun since.
+    if (this.#hasLeft) this.#tell(EVERYBODY, ['left', id]);
   }
 
   #lose(other: OtherNode, now: number): void {
@@ -377,6 +394,7 @@ const isList = (value: unknown, lengths: readonly number[]): boolean =>
 const SHAPES: ReadonlyMap<unknown, (...members: unknown[]) => boolean> = new Map([
   ['hello', isText],
   ['bye', isText],
+  ['left', isText],
   ['ask', isText],
   [
     'mail',

@@ -127,6 +127,11 @@ export class TopicHub<Some extends Subscriber> implements BrokerNode {
     this.#nodes?.open();
   }
 
+  /** To others, this server is gone from now on; its connections go on. */
+  depart(): void {
+    this.#nodes?.depart();
+  }
+
   async close(): Promise<void> {
     const broker = this.#broker;
     this.#broker = undefined;

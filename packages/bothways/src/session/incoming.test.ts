@@ -122,6 +122,45 @@ describe('Incoming messages', () => {
     expect(incoming.canTake(1, ['a'.repeat(90), 'b'.repeat(60), 'c'])).toBe(true);
   });
 
+  it('may be acknowledged only when they are kept, where that is asked for', () => {
+    const { incoming } = incomingOf(128);
+    incoming.isKept = true;
+    for (const number of [1, 2]) incoming.put(number, 'a');
+    const { handedOn } = incoming;
+    incoming.put(3, 'a');
+    expect([incoming.received, incoming.acknowledgeable, incoming.owed]).toEqual([3, 0, 0]);
+    incoming.keep(handedOn);
+    expect([incoming.acknowledgeable, incoming.owed, incoming.handedOn]).toEqual([
+      2,
+      66,
+      { received: 3, weight: 33 },
+    ]);
+    incoming.keep(incoming.handedOn);
+    expect([incoming.acknowledgeable, incoming.owed]).toEqual([3, 99]);
+  });
+
+  it('are in the window until they are kept', () => {
+    const { incoming } = incomingOf(100);
+    incoming.isKept = true;
+    incoming.put(1, 'a'.repeat(30));
+    incoming.put(2, 'a'.repeat(5));
+    expect(incoming.canTake(3, ['a'])).toBe(true);
+    expect(incoming.canTake(3, ['', ''])).toBe(false);
+    // What comes again counts once.
+    expect(incoming.canTake(1, ['a'.repeat(30), 'a'.repeat(5), 'a'])).toBe(true);
+    incoming.keep(incoming.handedOn);
+    expect(incoming.canTake(3, ['', ''])).toBe(true);
+  });
+
+  it('go on behind those that another server has handed on', () => {
+    const { incoming, taken } = incomingOf();
+    incoming.isKept = true;
+    incoming.restore(7);
+    expect([incoming.received, incoming.acknowledgeable, incoming.owed]).toEqual([7, 7, 0]);
+    for (const number of [6, 7, 8]) incoming.put(number, `${number}`);
+    expect(taken).toEqual(['8']);
+  });
+
   it('of a sender that keeps to the window can always be taken, and each arrives once', () => {
     const sizes = fc.array(fc.nat(300), { minLength: 1, maxLength: 60 });
     const delays = fc.infiniteStream(fc.nat(9));

@@ -70,7 +70,8 @@ export class Incoming {
   canTake(seq: number, items: readonly Numbered[]): boolean {
     const last = seq + items.length - 1;
     if (last > this.received + 1 + this.#window / MESSAGE_OVERHEAD) return false;
-    let weight = this.#heldWeight;
+    // What is not kept is not acknowledged, so that it is still in the window of a sender that keeps to it.
+    let weight = this.#heldWeight + this.#unkept;
     for (const [index, item] of items.entries()) {
       const number = seq + index;
       if (number > this.received && this.#held?.has(number) !== true) weight += weightOf(item);

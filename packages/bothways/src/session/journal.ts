@@ -21,6 +21,8 @@ export interface JournalSource {
   messagesAfter(number: number): readonly Numbered[];
   /** What was so at some moment is kept now. */
   onSaved(handedOn: HandedOn): void;
+  /** It leaves, and nothing may happen any more: what it was is being saved. */
+  onLeaving(): void;
   /** Another server has the session. */
   onMoved(): void;
 }
@@ -51,6 +53,9 @@ export class Journal {
   #isClosed = false;
   /** Nothing is saved any more. */
   #isOver = false;
+  /** Another server is to go on: who is told when all is saved, and what all is. */
+  #onLeft: (() => void) | undefined;
+  #final: Snapshot | undefined;
   #isWhole: boolean;
   savedAt: number;
 
@@ -87,7 +92,7 @@ export class Journal {
 
   /** Something has happened. */
   note(): void {
-    if (this.#isDirty || this.#isClosed) return;
+    if (this.#isDirty || this.#isClosed || this.#final !== undefined) return;
     this.#isDirty = true;
     if (!this.#isSaving) this.#clock.soon(() => this.#save());
   }
@@ -102,12 +107,28 @@ export class Journal {
     this.note();
   }
 
+  /** Saves it as it is, for another server. @param onLeft is told when that is done, or it has ended or moved. */
+  leave(onLeft: () => void): void {
+    if (this.#isOver) {
+      onLeft();
+      return;
+    }
+    this.#onLeft = onLeft;
+    this.note();
+  }
+
   /** The session is not here any more. @param hasEnded whether it is nowhere else either. */
   close(hasEnded: boolean): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (hasEnded) this.#finish();
-    else this.#isOver = true;
+    else this.#end();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#again?.clear();
+    this.#onLeft?.();
   }
 
   /** What is to be published is published, all the same. */
@@ -118,13 +139,13 @@ export class Journal {
       this.#save();
       return;
     }
-    this.#isOver = true;
     this.#store.remove(this.#id);
+    this.#end();
   }
 
   #save(): void {
     if (!this.#isDirty || this.#isSaving || this.#isOver) return;
-    const snapshot = this.#source.snapshot();
+    const snapshot = this.#final ?? this.#source.snapshot();
     if (snapshot === undefined) {
       this.#again ??= this.#clock.alarm(() => this.#save());
       this.#again.set(SAVED_AGAIN);
@@ -151,14 +172,17 @@ export class Journal {
     this.#store.save(this.#id, ++this.#number, change, (outcome) =>
       this.#onSaved(outcome, handedOn, change.publishes),
     );
+    if (this.#onLeft === undefined || this.#isClosed || this.#final !== undefined) return;
+    this.#final = snapshot;
+    this.#source.onLeaving();
   }
 
   #onSaved(outcome: SaveOutcome, handedOn: HandedOn, publishes: readonly KeptPublish[]): void {
     if (this.#isOver) return;
     this.#isSaving = false;
     if (outcome === 'lost') {
-      this.#isOver = true;
-      if (!this.#isClosed) this.#source.onMoved();
+      if (!this.#isClosed && this.#final === undefined) this.#source.onMoved();
+      this.#end();
       return;
     }
     if (outcome === 'missing') {
@@ -168,9 +192,10 @@ export class Journal {
     } else {
       this.savedAt = this.#clock.now();
       this.savedTo = this.#savingTo;
-      if (!this.#isClosed) this.#source.onSaved(handedOn);
+      if (!this.#isClosed && this.#final === undefined) this.#source.onSaved(handedOn);
     }
     if (this.#isClosed) this.#finish();
     else if (this.#isDirty) this.#save();
+    else if (this.#final !== undefined) this.#end();
   }
 }

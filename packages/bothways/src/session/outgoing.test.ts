@@ -112,6 +112,47 @@ describe('Outgoing messages', () => {
     expect(sendAll(outgoing)).toEqual(['e']);
   });
 
+  it('are not sent behind the limit, of whatever size the window is', () => {
+    const outgoing = outgoingOf(1_000, 'a', 'b', 'c');
+    outgoing.limit = 1;
+    expect(sendAll(outgoing)).toEqual(['a']);
+    outgoing.limit = 2;
+    expect(sendAll(outgoing)).toEqual(['b']);
+    // What was sent may be sent again.
+    outgoing.limit = 0;
+    outgoing.rewind();
+    expect(sendAll(outgoing)).toEqual(['a', 'b']);
+  });
+
+  it('are those behind a number, acknowledged or not sent', () => {
+    const outgoing = outgoingOf(65, 'a', 'b', 'c', 'd');
+    sendAll(outgoing);
+    outgoing.acknowledge(1);
+    expect([1, 3, 4].map((number) => outgoing.after(number))).toEqual([['b', 'c', 'd'], ['d'], []]);
+    expect(outgoing.last).toBe(4);
+  });
+
+  it('go on where another server was: its client may have all of them, and nothing more', () => {
+    const outgoing = new Outgoing(1_000);
+    outgoing.restore(5, ['six', 'seven']);
+    outgoing.push('eight');
+    expect([4, 5, 7, 8].map((number) => outgoing.canAcknowledge(number))).toEqual([true, true, true, false]);
+    outgoing.acknowledge(6);
+    expect(sendAll(outgoing)).toEqual(['seven', 'eight']);
+    expect([outgoing.waiting, outgoing.last, outgoing.sent]).toEqual([0, 8, 8]);
+  });
+
+  it('that were given up are no longer what a client may have of another server', () => {
+    const outgoing = new Outgoing(1_000);
+    outgoing.restore(5, ['six', 'seven']);
+    outgoing.discardUnsent();
+    expect(outgoing.canAcknowledge(6)).toBe(false);
+    outgoing.restore(5, ['six', 'seven']);
+    outgoing.push('eight');
+    outgoing.discardUnsent(7);
+    expect(sendAll(outgoing)).toEqual(['six', 'seven']);
+  });
+
   it('keep their order over thousands, and are let go of', () => {
     const outgoing = new Outgoing(1_000);
     const sent: unknown[] = [];

@@ -1,3 +1,4 @@
+import { CloseCode } from '../protocol/close.js';
 import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import type { ClientHeader, ServerHeader } from './headers.js';
 import { Incoming, type HandedOn, type Receiver } from './incoming.js';
@@ -216,6 +217,26 @@ export class ServerSession implements Receiver, JournalSource {
     this.close(code, reason);
   }
 
+  /** Whether another server goes on with it. */
+  get hasMoved(): boolean {
+    return this.#end === MOVED_END;
+  }
+
+  /**
+   * Saves it for another server to go on with: from then on nothing happens here.
+   *
+   * @param onLeft is told when that is done, or it has ended. What carries it stays until `cut`.
+   */
+  leave(onLeft: () => void): void {
+    this.#journal!.leave(onLeft);
+  }
+
+  /** Sends its client elsewhere, also if it could not be saved in time: then it goes on there as it was saved last. */
+  cut(): void {
+    if (this.#end === undefined) this.onMoved();
+    if (this.#end === MOVED_END) this.#letGo('lost', 'unavailable', MOVED);
+  }
+
   /** Ends it without a word. */
   terminate(info: CloseInfo): void {
     this.#finish(info, 'lost');
@@ -280,7 +301,7 @@ export class ServerSession implements Receiver, JournalSource {
 
   /** Whether this is what carries the session now. */
   isCarriedBy(carrier: PushCarrier): boolean {
-    return this.#push === carrier;
+    return this.#push === carrier && this.#end === undefined;
   }
 
   /** A numbered record on a push carrier. @returns false when it cannot be. */
@@ -351,6 +372,7 @@ export class ServerSession implements Receiver, JournalSource {
       received: String(received),
       sent: String(last),
       ...(this.#peerClosing !== undefined && { close: JSON.stringify(this.#peerClosing) }),
+      ...(this.#end !== undefined && { ended: '1' }),
     };
     return { fields, acknowledged, handedOn: this.#incoming.handedOn };
   }
@@ -370,7 +392,13 @@ export class ServerSession implements Receiver, JournalSource {
 
   /** Another server has it: its client is to go there. */
   onMoved(): void {
-    this.#leave({ code: 1006, reason: '', wasClean: false, initiator: 'network' }, 'lost', 'unavailable');
+    this.#letGo('lost', 'unavailable', MOVED);
+    this.onLeaving();
+    this.#journal!.close(false);
+  }
+
+  onLeaving(): void {
+    this.#over(MOVED_END);
   }
 
   #restore({ fields, messages }: SavedSession): void {
@@ -651,16 +679,15 @@ export class ServerSession implements Receiver, JournalSource {
 
   #finish(info: CloseInfo, parting: Parting): void {
     if (this.#end !== undefined) return;
-    this.#leave(info, parting, 'unknown-session');
+    this.#letGo(parting, 'unknown-session', UNKNOWN);
+    this.#over(info);
     // What its owner has done at the end is saved as well.
     this.#journal?.close(true);
   }
 
-  #leave(info: CloseInfo, parting: Parting, error: 'unknown-session' | 'unavailable'): void {
-    if (this.#end !== undefined) return;
+  #over(info: CloseInfo): void {
     this.#end = info;
     this.#alarm.clear();
-    this.#letGo(parting, error, error === 'unavailable' ? MOVED : UNKNOWN);
     this.#keeper.forget(this);
     this.#owner?.onEnd(info);
   }
@@ -678,6 +705,13 @@ export class ServerSession implements Receiver, JournalSource {
   }
 }
 
+/** What its owner is told of a session with which another server goes on. */
+const MOVED_END: CloseInfo = {
+  code: CloseCode.SERVICE_RESTART,
+  reason: '',
+  wasClean: false,
+  initiator: 'network',
+};
 export const FENCED = 'Another carrier has this or a higher generation.';
 const MOVED = 'Another server has this session now.';
 export const UNKNOWN = 'There is no session with this token: open a new one.';

@@ -1,3 +1,4 @@
+import { CloseCode } from '../protocol/close.js';
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Alarm, Clock } from '../protocol/clock.js';
@@ -53,6 +54,8 @@ export interface Durability {
   readonly store: SessionStore;
   /** Makes the owner of a session that another server had. @param fields what its owner there had saved. */
   restore(session: ServerSession, fields: Readonly<Record<string, string>>): SessionOwner;
+  /** What was kept of a session cannot be gone on with. */
+  onFailed(thrown: unknown): void;
 }
 
 /** An opening that waits for a decision: exactly one of its methods is called, once. */
@@ -143,6 +146,8 @@ export class SessionServer implements SessionKeeper {
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
   #isClosed = false;
+  /** Those with which other servers are to go on: none is taken any more. */
+  #leaving: ServerSession[] | undefined;
 
   constructor(
     settings: SessionServerSettings,
@@ -269,6 +274,27 @@ export class SessionServer implements SessionKeeper {
     }
   }
 
+  /**
+   * Saves all sessions for other servers to go on with, and takes no others.
+   *
+   * @param onLeft is told when all are saved: then the others may know, and what carries them may be `cut`.
+   */
+  leave(onLeft: () => void): void {
+    this.#leaving = [...this.#sessions.values()];
+    let left = this.#leaving.length;
+    if (left === 0) onLeft();
+    for (const session of this.#leaving) {
+      session.leave(() => {
+        if (--left === 0) onLeft();
+      });
+    }
+  }
+
+  /** Sends the clients of all sessions that have left elsewhere, also of those that could not be saved. */
+  cut(): void {
+    for (const session of this.#leaving?.splice(0) ?? []) session.cut();
+  }
+
   /** Nothing is relayed any more. */
   close(): void {
     this.#isClosed = true;
@@ -334,7 +360,8 @@ export class SessionServer implements SessionKeeper {
   #seek(place: Elsewhere, { onHere, onThere, refuse }: Seeker): void {
     const { node } = place;
     const state = node === this.#node ? 'gone' : this.#peers!.stateOf(node);
-    if (state === 'here') onThere(node);
+    if (this.#leaving !== undefined) refuse('unavailable', LEAVING);
+    else if (state === 'here') onThere(node);
     else if (state === 'unsure') refuse('unavailable', UNSURE, undefined, RETRY_AFTER);
     else if (this.#durability === undefined) refuse('unknown-session', UNKNOWN);
     else {
@@ -360,7 +387,8 @@ export class SessionServer implements SessionKeeper {
       const isGone = (node: string): boolean => node === this.#node || this.#peers!.stateOf(node) === 'gone';
       durability.store.take(id, isGone, (found, isKnown) => {
         this.#taking.delete(id);
-        const place = isKnown ? this.#placeOf(durability, id, found) : 'nobody knows';
+        const place =
+          isKnown && this.#leaving === undefined ? this.#placeOf(durability, id, found) : 'nobody knows';
         for (const tell of all) tell(place);
       });
     }
@@ -371,11 +399,21 @@ export class SessionServer implements SessionKeeper {
     if (typeof found === 'string') {
       return this.#peers!.stateOf(found) === 'here' ? { node: found } : 'nobody knows';
     }
-    const { binding = '', carrier } = found.fields;
+    const { binding = '', carrier, ended } = found.fields;
+    if (ended !== undefined) {
+      // The other one died between the last it did of it and its removal.
+      durability.store.remove(id);
+      return undefined;
+    }
     const session = new ServerSession(id, binding, carrier as CarrierName, this, found);
     this.#sessions.set(id, session);
-    session.owner = durability.restore(session, found.fields);
-    return session;
+    try {
+      session.owner = durability.restore(session, found.fields);
+    } catch (thrown) {
+      durability.onFailed(thrown);
+      session.terminate({ code: CloseCode.INTERNAL_ERROR, reason: '', wasClean: false, initiator: 'local' });
+    }
+    return session.hasEnded ? undefined : session;
   }
 
   /** What is saved is forgotten after some time, so that of a session that nobody takes nothing stays. */
@@ -403,8 +441,12 @@ export class SessionServer implements SessionKeeper {
       else attempt.attach(session);
       return;
     }
-    if ((this.#ended.get(key) ?? 0) > this.clock.now()) {
+    if (this.#leaving === undefined && (this.#ended.get(key) ?? 0) > this.clock.now()) {
       attempt.refuse('unknown-session', UNKNOWN);
+      return;
+    }
+    if (this.#leaving !== undefined) {
+      attempt.refuse('unavailable', LEAVING);
       return;
     }
     const undecided = this.#undecided.get(key);
@@ -503,6 +545,7 @@ export class SessionServer implements SessionKeeper {
 const TICKET = /^([\w-]{1,64})\.[\w-]{22}$/;
 /** After how long it is asked again which servers are there, seconds. */
 const RETRY_AFTER = 1;
+const LEAVING = 'This server is closing: another one goes on with its sessions.';
 const UNSURE = 'It is not known yet which server has this session: try again.';
 export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
 

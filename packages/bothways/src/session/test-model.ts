@@ -73,7 +73,7 @@ class Side {
 export interface ModelServers {
   /** How many there are; any of them gets what the client sends. */
   readonly count: number;
-  /** Whether they are killed, or taken for dead: then sessions are saved, and go on at another one. */
+  /** Whether they are killed, closed, or taken for dead: then sessions are saved, and go on at another one. */
   readonly areKilled?: boolean;
 }
 
@@ -207,7 +207,9 @@ export function runModel(
     if (time.now() > STORM) return;
     // What is not saved is gone with its server, and what its client has no token for.
     if (hasOpened && network.store.size > 0) {
-      if (random() < 0.5) network.kill();
+      const choice = random();
+      if (choice < 0.4) network.kill();
+      else if (choice < 0.7) network.leave();
       else network.suspect();
     }
     time.after(random() * 20_000, harm);
@@ -218,7 +220,8 @@ export function runModel(
   network.peers.loss = 0;
   network.store.loss = 0;
   client.isWilling = true;
-  server.isWilling = true;
+  // Also those that another one may go on from.
+  for (const side of servers) side.isWilling = true;
   // What is not stuck needs no help.
   if (!network.isOnline) network.tell('online');
   real.resume();

@@ -121,6 +121,20 @@ export class TestNetwork {
     this.#time.after(this.#random() * 8_000, () => this.#start());
   }
 
+  /** Closes one of the servers, which leaves its sessions to the others. */
+  leave(): void {
+    if (this.#servers.length < 2) return;
+    const leaving = this.#servers[Math.floor(this.#random() * this.#servers.length)]!;
+    leaving.server.leave(() => {
+      const index = this.#servers.indexOf(leaving);
+      if (index === -1) return;
+      this.#servers.splice(index, 1);
+      this.peers.remove(leaving.id);
+      leaving.server.cut();
+      this.#time.after(this.#random() * 8_000, () => this.#start());
+    });
+  }
+
   /** The others take one of the servers for dead, for some time. */
   suspect(): void {
     const { id } = this.#servers[Math.floor(this.#random() * this.#servers.length)]!;
@@ -140,7 +154,7 @@ export class TestNetwork {
     };
     const peers = this.#isShared ? this.peers.add(id, life) : undefined;
     const { restore } = this.#host;
-    const durability = restore && { store: this.store.of(id, life), restore };
+    const durability = restore && { store: this.store.of(id, life), restore, onFailed };
     const server = new SessionServer(this.#settings, platform, peers, durability);
     this.#servers.push({ id, server, life });
   }
@@ -492,4 +506,8 @@ function signed(text: string): string {
   for (let index = 0; index < text.length; index++)
     hash = (Math.imul(hash, 33) ^ text.charCodeAt(index)) >>> 0;
   return hash.toString(36).padEnd(22, '-');
+}
+
+function onFailed(thrown: unknown): never {
+  throw thrown;
 }
