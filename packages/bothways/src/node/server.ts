@@ -146,6 +146,9 @@ const CLOSE_RULES: Readonly<Record<keyof ServerCloseOptions, Rule>> = {
 /** How long a client of sessions may take between two requests on one TCP connection, milliseconds. */
 const KEEP_ALIVE = 30_000;
 
+/** How long a server that closes waits for what is still to be saved of sessions, milliseconds. */
+const SAVED_WITHIN = 5_000;
+
 const CLOSING = new Refusal(503, 'The server is closing: try again later.', { 'Retry-After': '5' });
 const FULL = new Refusal(503, 'The server has as many connections as it may: try again later.', {
   'Retry-After': '30',
@@ -480,6 +483,7 @@ class NodeServer<State>
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     clearInterval(told);
     await this.#hub?.close();
+    await this.#saveLast();
     stopped ??= this.#own?.stop();
     this.#own?.dropRequests();
     await stopped;
@@ -493,13 +497,15 @@ class NodeServer<State>
   /** Lets other servers go on with the sessions. */
   async #leaveSessions(timeout: number): Promise<void> {
     const { sessions } = this.#hub!;
-    const left = new Promise<void>((resolve) => sessions.leave(resolve));
-    let late: NodeJS.Timeout | undefined;
-    const isOver = new Promise<void>((resolve) => (late = setTimeout(resolve, timeout)));
-    await Promise.race([left, isOver]);
-    clearTimeout(late);
+    await inTime(timeout, (onLeft) => sessions.leave(onLeft));
     this.topics.depart();
     sessions.cut();
+  }
+
+  /** What sessions that have ended have published and not saved. */
+  async #saveLast(): Promise<void> {
+    const { sessions } = this.#hub ?? {};
+    if (sessions !== undefined) await inTime(SAVED_WITHIN, (onSaved) => sessions.whenSaved(onSaved));
   }
 
   /** Closes all connections, at once or evenly spread over `stagger` milliseconds. */
@@ -513,6 +519,16 @@ class NodeServer<State>
     tellSome();
     return waiting.length === 0 ? undefined : setInterval(tellSome, step);
   }
+}
+
+/** Waits for something, at most so many milliseconds. */
+async function inTime(milliseconds: number, begin: (onDone: () => void) => void): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    late = setTimeout(resolve, milliseconds);
+    begin(resolve);
+  });
+  clearTimeout(late);
 }
 
 /** @throws {TypeError} naming what sessions need to go on elsewhere. */

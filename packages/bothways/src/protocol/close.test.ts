@@ -37,6 +37,7 @@ describe('CloseCode', () => {
       POLICY_VIOLATION: 1008,
       MESSAGE_TOO_BIG: 1009,
       INTERNAL_ERROR: 1011,
+      SERVICE_RESTART: 1012,
       TRY_AGAIN_LATER: 1013,
       TIMEOUT: 3008,
     });

@@ -1,5 +1,5 @@
 import type { Alarm, Clock } from '../protocol/clock.js';
-import type { HandedOn } from './incoming.js';
+import type { HandedOn } from './saved-incoming.js';
 import type { Numbered } from './records.js';
 import type { KeptPublish, SaveOutcome, SavedSession, SessionStore } from './store.js';
 
@@ -54,7 +54,7 @@ export class Journal {
   /** Nothing is saved any more. */
   #isOver = false;
   /** Another server is to go on: who is told when all is saved, and what all is. */
-  #onLeft: (() => void) | undefined;
+  readonly #onLeft: (() => void)[] = [];
   #final: Snapshot | undefined;
   #isWhole: boolean;
   savedAt: number;
@@ -90,6 +90,11 @@ export class Journal {
     return this.#savingTo;
   }
 
+  /** Whether nothing is saved any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Something has happened. */
   note(): void {
     if (this.#isDirty || this.#isClosed || this.#final !== undefined) return;
@@ -113,7 +118,7 @@ export class Journal {
       onLeft();
       return;
     }
-    this.#onLeft = onLeft;
+    this.#onLeft.push(onLeft);
     this.note();
   }
 
@@ -128,7 +133,7 @@ export class Journal {
   #end(): void {
     this.#isOver = true;
     this.#again?.clear();
-    this.#onLeft?.();
+    for (const onLeft of this.#onLeft.splice(0)) onLeft();
   }
 
   /** What is to be published is published, all the same. */
@@ -172,7 +177,7 @@ export class Journal {
     this.#store.save(this.#id, ++this.#number, change, (outcome) =>
       this.#onSaved(outcome, handedOn, change.publishes),
     );
-    if (this.#onLeft === undefined || this.#isClosed || this.#final !== undefined) return;
+    if (this.#onLeft.length === 0 || this.#isClosed || this.#final !== undefined) return;
     this.#final = snapshot;
     this.#source.onLeaving();
   }

@@ -1,9 +1,10 @@
 import { CloseCode } from '../protocol/close.js';
 import type { CarrierName, CloseInfo } from '../protocol/contract.js';
 import type { ClientHeader, ServerHeader } from './headers.js';
-import { Incoming, type HandedOn, type Receiver } from './incoming.js';
+import type { Receiver } from './incoming.js';
+import { SavedIncoming, type HandedOn } from './saved-incoming.js';
+import { SavedOutgoing } from './saved-outgoing.js';
 import { Journal, type JournalSource, type Snapshot } from './journal.js';
-import { Outgoing } from './outgoing.js';
 import type { Alarm, Clock } from '../protocol/clock.js';
 import {
   Closing,
@@ -53,6 +54,8 @@ export interface SessionKeeper {
   ticketFor(session: ServerSession): string;
   /** It has ended, or is not here any more. */
   forget(session: ServerSession): void;
+  /** Something of one that has ended is still to be saved. */
+  saveLast(journal: Journal): void;
 }
 
 interface HeldExchange {
@@ -91,8 +94,8 @@ export class ServerSession implements Receiver, JournalSource {
   readonly #keeper: SessionKeeper;
   readonly #journal: Journal | undefined;
   #owner: SessionOwner | undefined;
-  readonly #outgoing: Outgoing;
-  readonly #incoming: Incoming;
+  readonly #outgoing: SavedOutgoing;
+  readonly #incoming: SavedIncoming;
   readonly #alarm: Alarm;
   #push: PushCarrier | undefined;
   /** The carrier of this generation is a WebSocket, even if it is gone. */
@@ -134,8 +137,8 @@ export class ServerSession implements Receiver, JournalSource {
     this.carrier = carrier;
     this.#keeper = keeper;
     const { settings, clock } = keeper;
-    this.#outgoing = new Outgoing(settings.window);
-    this.#incoming = new Incoming(settings.window, this);
+    this.#outgoing = new SavedOutgoing(settings.window);
+    this.#incoming = new SavedIncoming(settings.window, this);
     this.#heartbeat = settings.heartbeat;
     this.#detachedAt = clock.now();
     this.#alarm = clock.alarm(() => this.#onAlarm());
@@ -683,6 +686,7 @@ export class ServerSession implements Receiver, JournalSource {
     this.#over(info);
     // What its owner has done at the end is saved as well.
     this.#journal?.close(true);
+    if (this.#journal?.isOver === false) this.#keeper.saveLast(this.#journal);
   }
 
   #over(info: CloseInfo): void {

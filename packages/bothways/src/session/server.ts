@@ -2,6 +2,7 @@ import { CloseCode } from '../protocol/close.js';
 import type { CarrierName } from '../protocol/contract.js';
 import { readClientHeader, type ClientHeader } from './headers.js';
 import type { Alarm, Clock } from '../protocol/clock.js';
+import type { Journal } from './journal.js';
 import { MESSAGE_OVERHEAD } from './inbox.js';
 import { ERRORS, Closing, isLarger, isNumbered, parseLines, type Base64, type Numbered } from './records.js';
 import type { HttpExchange, SocketLink } from './server-carriers.js';
@@ -146,6 +147,9 @@ export class SessionServer implements SessionKeeper {
   readonly #undecided = new Map<string, Undecided>();
   readonly #tickets = new Map<string, Ticket>();
   #isClosed = false;
+  /** Of sessions that have ended: what is still to be saved, and who waits for that. */
+  readonly #lasts = new Set<Journal>();
+  #onSaved: (() => void) | undefined;
   /** Those with which other servers are to go on: none is taken any more. */
   #leaving: ServerSession[] | undefined;
 
@@ -293,6 +297,12 @@ export class SessionServer implements SessionKeeper {
   /** Sends the clients of all sessions that have left elsewhere, also of those that could not be saved. */
   cut(): void {
     for (const session of this.#leaving?.splice(0) ?? []) session.cut();
+  }
+
+  /** @param onSaved is told when all is saved of the sessions that have ended. */
+  whenSaved(onSaved: () => void): void {
+    this.#onSaved = onSaved;
+    if (this.#lasts.size === 0) onSaved();
   }
 
   /** Nothing is relayed any more. */
@@ -532,6 +542,14 @@ export class SessionServer implements SessionKeeper {
       this.#ended.delete(oldest);
     }
     this.#ended.set(key, now + KEY_LIFETIME);
+  }
+
+  saveLast(journal: Journal): void {
+    this.#lasts.add(journal);
+    journal.leave(() => {
+      this.#lasts.delete(journal);
+      if (this.#lasts.size === 0) this.#onSaved?.();
+    });
   }
 
   #forgetTicket(session: ServerSession): void {
