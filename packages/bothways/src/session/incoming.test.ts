@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Incoming } from './incoming.js';
 import { Outgoing } from './outgoing.js';
 import type { Numbered } from './records.js';
+import { SavedIncoming } from './saved-incoming.js';
 
 /** Messages that come in, and who takes them as long as it is willing. */
 function incomingOf(window = 65_536, onTake: (item: Numbered) => void = () => {}) {
@@ -14,7 +14,7 @@ function incomingOf(window = 65_536, onTake: (item: Numbered) => void = () => {}
       onTake(item);
     },
   };
-  return { incoming: new Incoming(window, receiver), receiver, taken };
+  return { incoming: new SavedIncoming(window, receiver), receiver, taken };
 }
 
 describe('Incoming messages', () => {

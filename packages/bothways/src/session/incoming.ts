@@ -9,24 +9,14 @@ export interface Receiver {
   take(item: Numbered): void;
 }
 
-/** What was handed on: the number of the last message, and the weight of those that are not kept. */
-export interface HandedOn {
-  readonly received: number;
-  readonly weight: number;
-}
-
 /** The messages of one direction at their receiver: each is handed on once and in order. */
 export class Incoming {
   /** The number of the last message that was handed on. */
   received = 0;
-  /** The number of the last message that may be acknowledged. */
-  acknowledgeable = 0;
   /** What may be acknowledged and is not, weight. */
   owed = 0;
-  /** Whether what is handed on may be acknowledged only when it is kept somewhere (`keep`). */
-  isKept = false;
   /** What was handed on and may not be acknowledged yet, weight. */
-  #unkept = 0;
+  protected unkept = 0;
   /** What the sender takes unacknowledged itself: it may keep to that in this direction too, so it hears as often. */
   peerWindow = Infinity;
   readonly #window: number;
@@ -43,24 +33,6 @@ export class Incoming {
     this.#receiver = receiver;
   }
 
-  /** Goes on where another server was. */
-  restore(received: number): void {
-    this.received = received;
-    this.acknowledgeable = received;
-  }
-
-  /** How far it has been handed on, and how much that is: for `keep`. */
-  get handedOn(): HandedOn {
-    return { received: this.received, weight: this.#unkept };
-  }
-
-  /** What had been handed on at some time is kept. */
-  keep({ received, weight }: HandedOn): void {
-    this.acknowledgeable = received;
-    this.#unkept -= weight;
-    this.owed += weight;
-  }
-
   /** Whether an acknowledgement is due (PROTOCOL.md section 5). */
   get isDue(): boolean {
     return this.owed * 4 >= Math.min(this.#window, this.peerWindow);
@@ -71,7 +43,7 @@ export class Incoming {
     const last = seq + items.length - 1;
     if (last > this.received + 1 + this.#window / MESSAGE_OVERHEAD) return false;
     // What is not kept is not acknowledged, so that it is still in the window of a sender that keeps to it.
-    let weight = this.#heldWeight + this.#unkept;
+    let weight = this.#heldWeight + this.unkept;
     for (const [index, item] of items.entries()) {
       const number = seq + index;
       if (number > this.received && this.#held?.has(number) !== true) weight += weightOf(item);
@@ -121,13 +93,13 @@ export class Incoming {
     return !this.#isHandingOn && this.#receiver.isWilling;
   }
 
+  protected owe(weight: number): void {
+    this.owed += weight;
+  }
+
   #handOn(item: Numbered): void {
     this.received++;
-    if (this.isKept) this.#unkept += weightOf(item);
-    else {
-      this.acknowledgeable = this.received;
-      this.owed += weightOf(item);
-    }
+    this.owe(weightOf(item));
     // A handler may make more come, such as by resuming: that is held until it has returned.
     this.#isHandingOn = true;
     this.#receiver.take(item);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HandedOn } from './incoming.js';
+import type { HandedOn } from './saved-incoming.js';
 import { Journal, type JournalSource, type Snapshot } from './journal.js';
 import type { Numbered } from './records.js';
 import type { SaveOutcome, SavedSession, SessionChange, SessionStore } from './store.js';

@@ -131,7 +131,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     rule: 'the window is kept',
     file: 'outgoing.ts',
-    line: 'this.#underWay < this.window || next instanceof Closing',
+    line: 'this.underWay < this.window || next instanceof Closing',
     broken: 'true',
   },
   {
@@ -156,9 +156,9 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'nothing is sent before it is saved',
-    file: 'outgoing.ts',
-    line: 'if (this.sent >= this.limit) return false;',
-    broken: '',
+    file: 'saved-outgoing.ts',
+    line: '(this.sent < this.everSent || this.sent < this.limit) && super.hasNext',
+    broken: 'super.hasNext',
     servers: { count: 3, areKilled: true },
   },
   {
@@ -177,9 +177,9 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     rule: 'a session that goes on elsewhere takes what its client has',
-    file: 'outgoing.ts',
-    line: 'Math.max(this.#everSent, Math.min(this.#restoredTo, this.last))',
-    broken: 'this.#everSent',
+    file: 'saved-outgoing.ts',
+    line: 'Math.max(this.everSent, Math.min(this.#restoredTo, this.last))',
+    broken: 'this.everSent',
     servers: { count: 3, areKilled: true },
   },
 ];

@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Outgoing, weightOf } from './outgoing.js';
+import { SavedOutgoing } from './saved-outgoing.js';
+import { weightOf } from './outgoing.js';
 import { Closing, type Numbered } from './records.js';
 
-function outgoingOf(window: number, ...items: Numbered[]): Outgoing {
-  const outgoing = new Outgoing(window);
+function outgoingOf(window: number, ...items: Numbered[]): SavedOutgoing {
+  const outgoing = new SavedOutgoing(window);
   for (const item of items) outgoing.push(item);
   return outgoing;
 }
 
 /** All that can be sent now. */
-function sendAll(outgoing: Outgoing): Numbered[] {
+function sendAll(outgoing: SavedOutgoing): Numbered[] {
   const sent: Numbered[] = [];
   for (let item = outgoing.next(); item !== undefined; item = outgoing.next()) sent.push(item);
   return sent;
@@ -133,7 +134,7 @@ describe('Outgoing messages', () => {
   });
 
   it('go on where another server was: its client may have all of them, and nothing more', () => {
-    const outgoing = new Outgoing(1_000);
+    const outgoing = new SavedOutgoing(1_000);
     outgoing.restore(5, ['six', 'seven']);
     outgoing.push('eight');
     expect([4, 5, 7, 8].map((number) => outgoing.canAcknowledge(number))).toEqual([true, true, true, false]);
@@ -143,7 +144,7 @@ describe('Outgoing messages', () => {
   });
 
   it('that were given up are no longer what a client may have of another server', () => {
-    const outgoing = new Outgoing(1_000);
+    const outgoing = new SavedOutgoing(1_000);
     outgoing.restore(5, ['six', 'seven']);
     outgoing.discardUnsent();
     expect(outgoing.canAcknowledge(6)).toBe(false);
@@ -154,7 +155,7 @@ describe('Outgoing messages', () => {
   });
 
   it('keep their order over thousands, and are let go of', () => {
-    const outgoing = new Outgoing(1_000);
+    const outgoing = new SavedOutgoing(1_000);
     const sent: unknown[] = [];
     for (let index = 0; index < 10_000; index++) {
       outgoing.push(`${index}`);
@@ -175,7 +176,7 @@ describe('Outgoing messages', () => {
     );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), fc.array(step, { maxLength: 200 }), (window, steps) => {
-        const outgoing = new Outgoing(window);
+        const outgoing = new SavedOutgoing(window);
         const all: string[] = [];
         let everSent = 0;
         let acknowledged = 0;

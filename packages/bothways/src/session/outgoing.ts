@@ -16,61 +16,37 @@ export class Outgoing {
   sent = 0;
   /** What waits to be sent for the first time, weight. */
   waiting = 0;
-  /** The number of the last message that may be sent. */
-  limit = Infinity;
   /** The number of the last message that was ever sent. */
-  #everSent = 0;
+  everSent = 0;
   /** What was sent and is not acknowledged, weight. */
-  #underWay = 0;
+  protected underWay = 0;
   /** Those after `acknowledged`, behind those that are done with. */
-  #items: (Numbered | undefined)[] = [];
-  #first = 0;
-  /** The number of the last message that another server may have sent. */
-  #restoredTo = 0;
+  protected items: (Numbered | undefined)[] = [];
+  protected first = 0;
 
   constructor(window: number) {
     this.window = window;
   }
 
-  /** Goes on where another server was: its client may have any of these, which come behind a number. */
-  restore(acknowledged: number, items: readonly Numbered[]): void {
-    this.acknowledged = acknowledged;
-    this.sent = acknowledged;
-    this.#everSent = acknowledged;
-    for (const item of items) this.push(item);
-    this.#restoredTo = this.last;
-  }
-
-  /** The number of the last message that there is. */
-  get last(): number {
-    return this.acknowledged + this.length;
-  }
-
-  /** The messages behind a number that is acknowledged, or was pushed. */
-  after(number: number): readonly Numbered[] {
-    return this.#items.slice(this.#first + number - this.acknowledged) as Numbered[];
-  }
-
   /** How many messages are kept. */
   get length(): number {
-    return this.#items.length - this.#first;
+    return this.items.length - this.first;
   }
 
   /** Whether there is something to send on the present carrier. */
   get hasNext(): boolean {
-    if (this.sent < this.#everSent) return true;
-    if (this.sent >= this.limit) return false;
-    const next = this.#items[this.#first + this.sent - this.acknowledged];
-    return next !== undefined && (this.#underWay < this.window || next instanceof Closing);
+    if (this.sent < this.everSent) return true;
+    const next = this.items[this.first + this.sent - this.acknowledged];
+    return next !== undefined && (this.underWay < this.window || next instanceof Closing);
   }
 
   /** The next one to send on the present carrier; `undefined` when there is none, or the window is full. */
   get upcoming(): Numbered | undefined {
-    return this.hasNext ? this.#items[this.#first + this.sent - this.acknowledged] : undefined;
+    return this.hasNext ? this.items[this.first + this.sent - this.acknowledged] : undefined;
   }
 
   push(item: Numbered): void {
-    this.#items.push(item);
+    this.items.push(item);
     this.waiting += weightOf(item);
   }
 
@@ -79,37 +55,34 @@ export class Outgoing {
     const item = this.upcoming;
     if (item === undefined) return undefined;
     this.sent++;
-    if (this.sent > this.#everSent) {
-      this.#everSent = this.sent;
+    if (this.sent > this.everSent) {
+      this.everSent = this.sent;
       const weight = weightOf(item);
       this.waiting -= weight;
-      this.#underWay += weight;
+      this.underWay += weight;
     }
     return item;
   }
 
   /** Whether this many messages were sent, so that they can be acknowledged. */
   canAcknowledge(number: number): boolean {
-    return number <= Math.max(this.#everSent, Math.min(this.#restoredTo, this.last));
+    return number <= this.everSent;
   }
 
   /** Lets go of all messages up to this one. */
   acknowledge(number: number): void {
     while (this.acknowledged < number) {
-      const weight = weightOf(this.#items[this.#first]!);
-      if (this.acknowledged < this.#everSent) this.#underWay -= weight;
-      else this.waiting -= weight;
-      this.#items[this.#first++] = undefined;
+      this.underWay -= weightOf(this.items[this.first]!);
+      this.items[this.first++] = undefined;
       this.acknowledged++;
     }
-    if (this.#everSent < this.acknowledged) this.#everSent = this.acknowledged;
     if (this.sent < this.acknowledged) this.sent = this.acknowledged;
-    if (this.#first === this.#items.length) {
-      this.#items.length = 0;
-      this.#first = 0;
-    } else if (this.#first >= 1024 && this.#first * 2 >= this.#items.length) {
-      this.#items.splice(0, this.#first);
-      this.#first = 0;
+    if (this.first === this.items.length) {
+      this.items.length = 0;
+      this.first = 0;
+    } else if (this.first >= 1024 && this.first * 2 >= this.items.length) {
+      this.items.splice(0, this.first);
+      this.first = 0;
     }
   }
 
@@ -118,25 +91,9 @@ export class Outgoing {
     this.sent = this.acknowledged;
   }
 
-  /** The number of the last message that was ever sent. */
-  get everSent(): number {
-    return this.#everSent;
-  }
-
-  /**
-   * Lets go of what was never sent; its numbers are used again.
-   *
-   * @param keepTo the number of the last message that stays, if it was not sent.
-   */
-  discardUnsent(keepTo = 0): void {
-    const from = Math.max(this.#everSent, keepTo) - this.acknowledged;
-    const items = this.#items.splice(this.#first + from) as Numbered[];
-    for (const item of items) this.waiting -= weightOf(item);
-  }
-
   /** What is not acknowledged: up to a number, and behind it. */
   splitAt(number: number): { before: Numbered[]; after: Numbered[] } {
-    const items = this.#items.slice(this.#first) as Numbered[];
+    const items = this.items.slice(this.first) as Numbered[];
     const count = Math.max(0, number - this.acknowledged);
     return { before: items.slice(0, count), after: items.slice(count) };
   }
