@@ -91,6 +91,7 @@ const OTHERS_OF_THE_SERVER_GUIDE = [
   'ping',
   'pong',
   'missed',
+  'takeover',
   'join',
   'leave',
   'close',
