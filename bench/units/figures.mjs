@@ -31,7 +31,7 @@ function eachTick(parts) {
   );
 }
 
-/** @type {readonly { title: string, unit: 'bytes' | 'µs', figures: readonly (readonly [key: string, title: string])[] }[]} */
+/** @type {readonly { title: string, unit: 'bytes' | 'µs' | 'cores', figures: readonly (readonly [key: string, title: string])[] }[]} */
 export const GROUPS = [
   {
     title: 'Memory of what only waits',
@@ -102,6 +102,14 @@ export const GROUPS = [
         Change: 'the same, at each other server',
       }),
       ['memberTold', 'a member, of all those that a server is told when it starts'],
+    ],
+  },
+  {
+    title: 'Rooms of ten, 900 connections, 1,500 messages a second',
+    unit: 'cores',
+    figures: [
+      ['roomsServers', 'three servers together'],
+      ['roomsRedis', 'Redis'],
     ],
   },
   {

@@ -22,7 +22,10 @@ export interface Needed {
   readonly machines: number;
   readonly subscribers: number;
   readonly reached: number;
+  /** If each server publishes and gets one message at a time. */
   readonly cores: number;
+  /** If it is ten. */
+  readonly coresTens: number;
   readonly share: number;
   readonly memory: number;
   readonly kernelMemory: number;

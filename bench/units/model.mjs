@@ -51,7 +51,7 @@ export const MAX_NODES = 1_000;
 function needWith(unit, load, nodes) {
   const subscribers = subscribersOf(load);
   const reached = nodesReached(nodes, subscribers);
-  const cores = coresOf(unit, load, { nodes, subscribers, reached });
+  const cores = coresOf(unit, load, { nodes, subscribers, reached }, 1);
   const memory = memoryOf(unit, load, { nodes, subscribers, reached });
   return {
     nodes,
@@ -59,6 +59,7 @@ function needWith(unit, load, nodes) {
     subscribers,
     reached,
     cores,
+    coresTens: coresOf(unit, load, { nodes, subscribers, reached }, 10),
     share: cores / nodes,
     memory,
     kernelMemory: load.connections * unit.memoryKernel,
@@ -76,14 +77,14 @@ function subscribersOf({ subscribers, subscriptions, connections, topics }) {
   return subscribers ?? (connections * subscriptions) / topics;
 }
 
-/** Of all server processes together. */
-function coresOf(unit, load, { nodes, subscribers, reached }) {
+/** Of all server processes together, if each publishes and gets one message at a time, or ten. */
+function coresOf(unit, load, { nodes, subscribers, reached }, perTick) {
   const { broker, rate } = load;
   const deliveries = rate * subscribers;
   const micros =
     (load.fromServer ? 0 : rate * receiveCost(unit, load)) +
-    rate * unit[`${broker}Publish10`] +
-    rate * reached * takeCost(unit, broker) +
+    rate * unit[`${broker}Publish${perTick}`] +
+    rate * reached * takeCost(unit, broker, perTick) +
     deliveries * sendCost(unit, load) +
     (load.connections / HEARTBEAT) * heartbeatCost(unit, load) +
     (nodes / BEAT) * nodes * unit[`${broker}Beat`] +
@@ -92,8 +93,8 @@ function coresOf(unit, load, { nodes, subscribers, reached }) {
 }
 
 /** A server that gets a message for one subscriber, without what the delivery costs. */
-function takeCost(unit, broker) {
-  return Math.max(0, unit[`${broker}Receive10`] - unit.delivery1);
+function takeCost(unit, broker, perTick) {
+  return Math.max(0, unit[`${broker}Receive${perTick}`] - unit.delivery1);
 }
 
 const nameOf = (carrier) => (carrier === 'websocket' ? 'Socket' : 'Polling');

@@ -1,5 +1,5 @@
 /** The figures as a page and as JSON. */
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { figure, median } from '../report/numbers.mjs';
 import { GROUPS } from './figures.mjs';
 import { table } from './table.mjs';
@@ -16,7 +16,7 @@ export function toFigures(measured, about) {
     }),
   );
   const machine = {
-    processor: `${cpus()[0].model.replace(/ Processor.*| CPU.*/, '')}, ${availableParallelism()} cores`,
+    processor: `${cpus()[0].model.replace(/ Processor.*| CPU.*/, '')}, ${cpus().length} cores`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     node: process.versions.node,
   };

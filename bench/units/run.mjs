@@ -13,6 +13,7 @@ import { openBrokers } from './measure-brokers.mjs';
 import { openHandshakes } from './measure-handshakes.mjs';
 import { openMemory } from './measure-memory.mjs';
 import { openMessages } from './measure-messages.mjs';
+import { openRooms } from './measure-rooms.mjs';
 import { openSessionCosts } from './measure-sessions.mjs';
 import { toFigures, toMarkdown } from './report.mjs';
 
@@ -25,6 +26,7 @@ const MEASURES = {
   handshakes: openHandshakes,
   redis: (fleet) => openBrokers(fleet, 'redis'),
   nats: (fleet) => openBrokers(fleet, 'nats'),
+  rooms: openRooms,
   sessions: openSessionCosts,
 };
 

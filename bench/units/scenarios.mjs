@@ -38,6 +38,9 @@ export const SCENARIOS = [
   { name: 'sessions, WebSocket, durable', load: { ...TALK, durable: true } },
 ];
 
+/** A small load, which is also measured. */
+export const ROOMS = { ...USUAL, connections: 900, topics: 90, rate: 1_500, nodes: 3 };
+
 /** Who comes back to each process, of a million connections at 40, and the share of a core that it has for them. */
 export const STORMS = [
   { name: '1 of 40 processes dies', clients: spread(1), free: 0.5 },

@@ -113,10 +113,13 @@ const server = await serve(
   { port: 0, host: HOST, broker, tls: readCertificate(), ...options },
   {
     open(socket) {
-      if (socket.request.url === '/hot') socket.subscribe('hot');
+      const { url } = socket.request;
+      if (url === '/hot' || url.startsWith('/rooms/')) socket.subscribe(url.slice(1));
     },
-    message() {
+    message(socket, data) {
       received++;
+      const { url } = socket.request;
+      if (url.startsWith('/rooms/')) server.publish(url.slice(1), data);
     },
     pong() {
       pongs++;

@@ -1,7 +1,7 @@
 /** The tables of the guide, by name: `<!-- simulated: NAME -->` and `<!-- end -->` are around each. */
 import { nodesReached, throwSubscribers } from './chance.mjs';
 import { fullAt, gossip, hotTopic, members, need } from './model.mjs';
-import { SCENARIOS, STORMS } from './scenarios.mjs';
+import { ROOMS, SCENARIOS, STORMS } from './scenarios.mjs';
 import { simulateStorm } from './storm.mjs';
 import { table } from './table.mjs';
 
@@ -12,6 +12,7 @@ const TRIED = 2_000;
 export function tablesOf(unit) {
   const loads = SCENARIOS.map(({ name, load }) => ({ name, needed: need(unit, load) }));
   return {
+    check: checkTable(unit),
     loads: loadTable(loads),
     brokers: brokerTable(loads),
     reached: reachedTable(),
@@ -35,13 +36,23 @@ export function fill(text, tables) {
   return filled;
 }
 
+/** A load that was measured as well. */
+function checkTable(unit) {
+  const { cores, coresTens, brokerTens, brokerEach } = need(unit, ROOMS);
+  const rows = [
+    ['three servers together', range(coresTens, cores), short(unit.roomsServers)],
+    ['Redis', range(brokerTens, brokerEach), short(unit.roomsRedis)],
+  ];
+  return table(['cores', 'counted', 'used'], rows);
+}
+
 /** What each load needs. */
 export function loadTable(loads) {
   const rows = loads.map(({ name, needed }) => [
     name,
     count(needed.nodes),
     count(needed.machines),
-    short(needed.cores),
+    range(needed.coresTens, needed.cores),
     percent(needed.share),
     short(needed.memory / GIB),
     short(needed.kernelMemory / GIB),
@@ -64,7 +75,7 @@ function brokerTable(loads) {
   const rows = loads.map(({ name, needed }) => [
     name,
     short(needed.reached),
-    `${short(needed.brokerTens)} to ${short(needed.brokerEach)}`,
+    range(needed.brokerTens, needed.brokerEach),
     short(needed.brokerMemory / GIB),
     short(needed.brokerNetwork),
     seconds(needed.resubscribe * 1_000),
@@ -159,6 +170,11 @@ function stormTable(unit) {
 }
 
 const GIB = 2 ** 30;
+
+function range(least, most) {
+  const [from, to] = [short(least), short(most)];
+  return from === to ? to : `${from} to ${to}`;
+}
 
 /** Two digits, or none after the point. */
 function short(value) {

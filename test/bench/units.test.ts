@@ -104,11 +104,18 @@ describe('What a load needs', () => {
   });
 
   it('is a publish at one server, and a message read at each that the topic reaches', () => {
-    const costs = costing({ redisPublish10: 1_000, redisReceive10: 15, delivery1: 5 });
-    const { cores, reached } = need(costs, loadOf({ rate: 100 }));
+    const costs = costing({
+      redisPublish1: 1_000,
+      redisReceive1: 15,
+      redisPublish10: 100,
+      redisReceive10: 6,
+      delivery1: 5,
+    });
+    const { cores, coresTens, reached } = need(costs, loadOf({ rate: 100 }));
     expect(reached).toBeCloseTo(10 * (1 - 0.9 ** 10));
     // What the delivery costs is not counted twice.
     expect(cores).toBeCloseTo(100 * (1_000 + reached * 10 + 10 * 5) * 1e-6, 9);
+    expect(coresTens).toBeCloseTo(100 * (100 + reached + 10 * 5) * 1e-6, 9);
   });
 
   it('is a Ping for each connection in twenty seconds, or a poll', () => {
