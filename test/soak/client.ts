@@ -34,6 +34,8 @@ export class SoakClient {
   retries = 0;
   readonly #heard = new Map<string, Heard>();
   readonly wrong: string[] = [];
+  /** How large what came back was that it had asked for by `ask`, one after the other, characters. */
+  readonly echoes: number[] = [];
   end: string | undefined;
   isOpen = false;
 
@@ -59,6 +61,11 @@ export class SoakClient {
     this.session.send(`${this.name} ${++this.said}`);
   }
 
+  /** Sends something that comes back to it alone. */
+  ask(size: number): void {
+    this.session.send('echo'.padEnd(size, '.'));
+  }
+
   /** The last number that it has heard of another client. */
   lastOf(name: string): number {
     return this.#heard.get(name)?.last ?? 0;
@@ -67,6 +74,10 @@ export class SoakClient {
   #take(text: string): void {
     if (text === 'open') {
       this.isOpen = true;
+      return;
+    }
+    if (text.startsWith('echo')) {
+      this.echoes.push(text.length);
       return;
     }
     const [name = '', number = ''] = text.split(' ');
@@ -79,7 +90,7 @@ export class SoakClient {
     if (heard === undefined) this.#heard.set(name, { first: at, last: at, missing: [] });
     else if (at <= heard.last) this.wrong.push(`${text} behind ${heard.last}`);
     else {
-      for (let number = heard.last + 1; number < at; number++) heard.missing.push(number);
+      for (let each = heard.last + 1; each < at; each++) heard.missing.push(each);
       heard.last = at;
     }
   }

@@ -17,6 +17,8 @@ export class SoakNode {
   /** What it said went wrong. */
   readonly told: Told[] = [];
   takeovers = 0;
+  /** How many sessions another one has taken from it. */
+  moved = 0;
   readonly #brokerUrl: string;
   #child: ChildProcess | undefined;
 
@@ -37,11 +39,29 @@ export class SoakNode {
       child.on('message', (told: Told) => {
         if (told.kind === 'ready') resolve();
         else if (told.kind === 'takeover') this.takeovers++;
-        else this.told.push(told);
+        else if (told.kind === 'moved') this.moved++;
+        else if (told.kind !== 'memory') this.told.push(told);
       });
     });
     await Promise.race([ready, early]);
     early.catch(() => {});
+  }
+
+  /** Closes the server, which leaves its sessions to the others, and ends the process. */
+  async close(): Promise<void> {
+    const ended = once(this.#child!, 'exit');
+    this.#child!.send('close');
+    await ended;
+  }
+
+  /** SIGSTOP: its connections stay, and it does nothing. */
+  pause(): void {
+    this.#child!.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#child!.kill('SIGCONT');
   }
 
   /** SIGKILL. */
@@ -81,10 +101,14 @@ export class Fleet implements AsyncDisposable {
     this.clients = clients;
   }
 
-  static async start(brokerUrl: string, count: number): Promise<Fleet> {
+  /**
+   * @param count how many clients there are, of all carriers.
+   * @param started how many of the servers are started; the others are for the test.
+   */
+  static async start(brokerUrl: string, count: number, started = 3): Promise<Fleet> {
     const ports = [await freePort(), await freePort(), await freePort()];
     const nodes = ports.map((port) => new SoakNode(brokerUrl, port));
-    await Promise.all(nodes.map((node) => node.start()));
+    await Promise.all(nodes.slice(0, started).map((node) => node.start()));
     const proxy = await startHaproxy('recommended', ports);
     const clients = Array.from(
       { length: count },
@@ -97,6 +121,34 @@ export class Fleet implements AsyncDisposable {
         ),
     );
     return new Fleet(nodes, proxy, clients);
+  }
+
+  /** Where clients reach any of the servers. */
+  get url(): string {
+    return this.#proxy.url;
+  }
+
+  /** Lets all clients say something, again and again. @returns what ends that. */
+  talk(pause: number): () => void {
+    const talking = setInterval(() => {
+      for (const client of this.clients) client.say();
+    }, pause);
+    return () => clearInterval(talking);
+  }
+
+  /** The resident memory of each server, bytes. */
+  memory(): Promise<number[]> {
+    return Promise.all(this.nodes.map((node) => node.memory()));
+  }
+
+  /** What the servers said went wrong. */
+  get told(): readonly Told[] {
+    return this.nodes.flatMap(({ told }) => told);
+  }
+
+  /** The sum of something over all clients. */
+  sum(of: (client: SoakClient) => number): number {
+    return this.clients.reduce((before, client) => before + of(client), 0);
   }
 
   /** Those who are in one room. */

@@ -35,11 +35,16 @@ const server = await serve(
       socket.send('open');
     },
     message(socket, data) {
+      if (data.startsWith('echo')) {
+        socket.send(data);
+        return;
+      }
       socket.state.said++;
       server.publish(`rooms/${socket.state.room}`, data);
       // Only to whoever has said it: how many there were.
       socket.send(`said ${socket.state.said}`);
     },
+    close: (_socket, code) => code === 1012 && tell({ kind: 'moved' }),
     takeover: () => tell({ kind: 'takeover' }),
     missed: (socket, filters) => tell({ kind: 'missed', filters, room: socket.state.room }),
     error: (error) => tell({ kind: 'error', text: String(error.stack) }),
@@ -47,6 +52,7 @@ const server = await serve(
 );
 
 process.on('message', (question) => {
+  if (question === 'close') void server.close().then(() => process.exit());
   if (question === 'memory') tell({ kind: 'memory', bytes: process.memoryUsage().rss });
 });
 // With whoever has started it.

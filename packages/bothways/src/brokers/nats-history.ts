@@ -62,6 +62,10 @@ export class NatsHistory implements BrokerHistory {
     this.#target = prefix;
   }
 
+  get origin(): string {
+    return this.#publisher.node;
+  }
+
   /** @throws {BrokerError} */
   async open(limits: HistoryLimits): Promise<void> {
     this.#limits = limits;
@@ -226,7 +230,7 @@ export class NatsHistory implements BrokerHistory {
       const envelope = unseal(Buffer.from(data.buffer, data.byteOffset, data.length));
       if (envelope === undefined) return [];
       const own = envelope.node === this.#publisher.node ? envelope.number : undefined;
-      return [{ offset: seq, data: envelope.data, own }];
+      return [{ offset: seq, data: envelope.data, own, origin: `${envelope.node} ${envelope.number}` }];
     });
   }
 

@@ -158,6 +158,10 @@ export function testBrokerHistory(
       const byOne = messages.find(({ data }) => textOf(data) === 'own');
       const byTwo = messages.find(({ data }) => textOf(data) === 'other');
       expect([byOne?.own, byTwo?.own]).toEqual([number, undefined]);
+      // Another one knows them as well, by their origins.
+      const others = await three.history.read('a', 2, KEPT);
+      const origin = others.messages.find(({ data }) => textOf(data) === 'own')?.origin;
+      expect(origin).toBe(`${one.history.origin} ${number}`);
     });
 
     it('says when something is missing: too many, of another epoch, or never published', async () => {
