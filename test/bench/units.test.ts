@@ -140,9 +140,16 @@ describe('What a load needs', () => {
     expect(brokerEach).toBeCloseTo((100 * 4 + 1_050 * 40) * 1e-6, 9);
   });
 
-  it('is what durable sessions cost in Redis, each way', () => {
-    const costs = costing({ durableRedisSocketUp: 10, durableRedisSocketDown: 1 });
-    const { brokerTens } = need(costs, loadOf({ rate: 100, durable: true }));
+  it('is what durable sessions cost at their server and in Redis, each way', () => {
+    const costs = costing({
+      directSocketUp: 1,
+      durableSocketUp: 3,
+      durableSocketDown: 2,
+      durableRedisSocketUp: 10,
+      durableRedisSocketDown: 1,
+    });
+    const { cores, brokerTens } = need(costs, loadOf({ rate: 100, durable: true }));
+    expect(cores).toBeCloseTo((100 * 3 + 1_000 * 2) * 1e-6, 9);
     expect(brokerTens).toBeCloseTo((100 * 10 + 1_000) * 1e-6, 9);
   });
 
