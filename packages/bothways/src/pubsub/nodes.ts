@@ -206,7 +206,7 @@ export class Nodes {
       if (!other.hasLeft) this.listener?.onGone(id);
       other.hasLeft = true;
     } else if (kind === 'mail') this.listener?.receive(id, message[2], message[3]);
-    else if (kind === 'hello') this.#sayBeat();
+    else if (kind === 'hello') this.#sayBeat(topicOf(id));
     else if (kind === 'beat') this.#onBeat(other, message[2], message[3]);
     else if (kind === 'change') this.#onChange(other, message[2], message[3]);
     else this.#onState(other, message);
@@ -314,12 +314,12 @@ export class Nodes {
     this.#alarm.set(BEAT);
   }
 
-  #sayBeat(): void {
+  #sayBeat(to = EVERYBODY): void {
     this.#flush();
     const { id, connections } = this.#own;
-    this.#tell(EVERYBODY, ['beat', id, this.#version, connections]);
+    this.#tell(to, ['beat', id, this.#version, connections]);
     // For those that have begun since.
-    if (this.#hasLeft) this.#tell(EVERYBODY, ['left', id]);
+    if (this.#hasLeft) this.#tell(to, ['left', id]);
   }
 
   #lose(other: OtherNode, now: number): void {
