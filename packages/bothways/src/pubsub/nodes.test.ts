@@ -337,6 +337,20 @@ describe('A node says of another one', () => {
     expect(one.hub.peers!.stateOf('never heard of')).toBe('gone');
   });
 
+  it('that it is gone when it has left, also if it is young itself, while who is shown there still is', async () => {
+    network.time.pass(HEARD_WITHIN);
+    two.join('room', 'ann');
+    network.time.pass(20);
+    const heard = listen(one);
+    two.hub.depart();
+    network.time.pass(3 * BEAT);
+    expect([one.hub.peers!.stateOf('two'), heard]).toEqual(['gone', ['gone two']]);
+    expect([one.ids('room'), one.hub.nodes.length]).toEqual(['ann', 2]);
+    const three = await start('three');
+    network.time.pass(HEARD_WITHIN);
+    expect(three.hub.peers!.stateOf('two')).toBe('gone');
+  });
+
   it('that it cannot tell, while it is young, or the broker is away, or was a moment ago', () => {
     const { peers } = two.hub;
     const state = (): string => peers!.stateOf('never heard of');
