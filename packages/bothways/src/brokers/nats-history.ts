@@ -90,8 +90,8 @@ export class NatsHistory implements BrokerHistory {
   }
 
   /** Hands a message to JetStream that is published together with something else: tries until there is an answer. */
-  async sendWith({ topic, data, number }: RecordPublish, id: string): Promise<void> {
-    const bytes = seal(this.#publisher.node, number, data);
+  async sendWith({ topic, data, number, origin = this.origin }: RecordPublish, id: string): Promise<void> {
+    const bytes = seal(origin, number, data);
     await this.#ask(
       () => this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID: id, timeout: TIMEOUT }),
       Infinity,

@@ -85,6 +85,15 @@ describe('In JetStream', () => {
     expect(two.story).toEqual(['one', 'two']);
   });
 
+  it('what another one publishes, because its node is gone, is still of that node', async () => {
+    const [one, two] = await openTwo();
+    const { origin } = one.broker.history!;
+    const publishes = [{ topic: 'news', data: 'x', limits: LIMITS, number: 7, origin }];
+    await two.broker.records!.save('key', 'a', 1, { ...WHOLE, publishes });
+    const { messages } = await one.broker.history!.read('news', 1, LIMITS);
+    expect(messages).toMatchObject([{ own: 7, origin: `${origin} 7` }]);
+  });
+
   it('a record may be larger than a message, and is written down as a whole now and then', async () => {
     const [one, two] = await openTwo();
     const { records } = one.broker;

@@ -128,8 +128,9 @@ export class ServerTopics<State> implements ConnectionTopics<State>, TopicHubOwn
   through(publish: (message: RecordPublish) => void): PublishThrough {
     return {
       publish: (topic, data, limits) => {
-        const number = this.#broker!.records!.nextNumber();
-        publish({ topic, data, limits, number });
+        const { records, history } = this.#broker!;
+        const number = records!.nextNumber();
+        publish({ topic, data, limits, number, origin: history?.origin });
         return number;
       },
     };

@@ -7,6 +7,8 @@ export interface RecordPublish {
   readonly limits: HistoryLimits;
   /** The number by which the message is known when it comes, as `publish` of `BrokerHistory` returns one. */
   readonly number: number;
+  /** `origin` of the history of the node whose number that is, if another one may have to publish it. */
+  readonly origin?: string | undefined;
 }
 
 /** What becomes different in a record. */
