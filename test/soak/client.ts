@@ -42,7 +42,11 @@ export class SoakClient {
   constructor(url: string, name: string, room: string, carrier: CarrierName) {
     this.name = name;
     this.room = room;
-    this.session = new Session(`${url}?room=${room}`, { carriers: [carrier], pollInterval: 200 });
+    this.session = new Session(`${url}?room=${room}`, {
+      carriers: [carrier],
+      pollInterval: 200,
+      maxReconnectDelay: 2_000,
+    });
     this.session.addEventListener('message', ({ data }) => this.#take(String(data)));
     this.session.addEventListener('retry', () => void this.retries++);
     this.session.addEventListener('resume', ({ resumed, unacknowledged }) => {

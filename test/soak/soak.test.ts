@@ -9,14 +9,14 @@ function numberOf(name: string, otherwise: number): number {
 }
 
 /** How long servers are killed, seconds, and how many clients there are: more of all by `npm run soak`. */
-const SECONDS = numberOf('SECONDS', 20);
+const SECONDS = numberOf('SECONDS', 12);
 const CLIENTS = numberOf('CLIENTS', 60);
 /** How often each of them says something, milliseconds. */
 const EVERY = numberOf('EVERY', 500);
 /** How long the broker is paused, seconds. */
 const PAUSED = numberOf('PAUSED', 5);
-/** How often a server is killed, milliseconds. */
-const KILL_EVERY = 10_000;
+/** How often a server is killed, milliseconds: twice at least. */
+const KILL_EVERY = Math.min(10_000, SECONDS * 500);
 /** How much larger a server may become while the broker is paused, bytes. */
 const MOST_GROWTH = 128 * 1024 * 1024;
 /** How long it may take until all have heard all, milliseconds. */
