@@ -103,7 +103,9 @@ async function startAll(): Promise<void> {
     if (closing !== undefined) return;
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
     others.push(child);
-    child.once('exit', () => {
+    child.once('exit', async () => {
+      // Ctrl+C ends it as well, and may be heard here a moment later.
+      await delay(100);
       if (closing === undefined) console.error(`${command} has ended, so all do`);
       void close(1);
     });
