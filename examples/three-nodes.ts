@@ -103,12 +103,13 @@ async function startAll(): Promise<void> {
     if (closing !== undefined) return;
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
     others.push(child);
-    child.once('exit', async () => {
-      // Ctrl+C ends it as well, and may be heard here a moment later.
-      await delay(100);
-      if (closing === undefined) console.error(`${command} has ended, so all do`);
-      void close(1);
-    });
+    child.once('exit', () => void giveUp(command));
+  };
+  const giveUp = async (command: string): Promise<void> => {
+    // Ctrl+C ends it as well, and may be heard here a moment later.
+    await delay(100);
+    if (closing === undefined) console.error(`${command} has ended, so all do`);
+    void close(1);
   };
   const close = (status: number): Promise<void> => (closing ??= closeAll(status));
   const closeAll = async (status: number): Promise<void> => {
