@@ -19,6 +19,8 @@ class Network {
   isAway = false;
   /** What goes to these is lost. */
   readonly deaf = new Set<NetworkBroker>();
+  /** After how long a subscription takes effect, milliseconds. */
+  delay = 0;
   published = 0;
 }
 
@@ -40,7 +42,9 @@ class NetworkBroker implements Broker {
   }
 
   subscribe(filter: string): void {
-    this.#network.topics.subscribe(filter, this);
+    const subscribe = (): void => void this.#network.topics.subscribe(filter, this);
+    if (this.#network.delay === 0) subscribe();
+    else this.#network.time.after(this.#network.delay, subscribe);
   }
 
   unsubscribe(filter: string): void {
@@ -129,6 +133,15 @@ describe('Nodes that share a broker', () => {
     network = new Network();
     one = await start('one');
     two = await start('two');
+  });
+
+  it('know soon whom another one shows whose subscriptions take a while', async () => {
+    network.delay = 300;
+    one.join('hall', 'ada');
+    const three = await start('three');
+    three.join('hall', 'bob');
+    network.time.pass(BEAT / 2);
+    expect([one.ids('hall'), two.ids('hall'), three.ids('hall')]).toEqual(['ada bob', 'ada bob', 'ada bob']);
   });
 
   it('know each other, and how many connections each has', () => {

@@ -32,6 +32,11 @@ export interface NodeListener {
 /** How often a node says that it is there, and after how long a silence it is taken for dead, milliseconds. */
 const BEAT = 2_000;
 export const LEASE = 8_000;
+/** After how long another one is asked again that has not answered, milliseconds: before its next beat. */
+const ANSWER_WITHIN = 1_000;
+/** After how long a node says once more that it is new, the first time, and at most, milliseconds. */
+const HELLO_AGAIN = 50;
+const LAST_HELLO = 2_000;
 /** Within how long all nodes that are there are heard, milliseconds. */
 const HEARD_WITHIN = 3_000;
 /** How many members go into one message. */
@@ -97,6 +102,10 @@ export class Nodes {
   #changes: Change[] = [];
   #version = 0;
   #hasLeft = false;
+  /** Whether others reach this node: its subscriptions take effect a moment after it has begun. */
+  #isReached = false;
+  readonly #helloAgain: Alarm;
+  #helloDelay = HELLO_AGAIN;
   /** When the broker was away last; at first, when it had just been opened. */
   #awayAt = -Infinity;
   /** Whom it is told what other nodes send to this one alone. */
@@ -111,6 +120,7 @@ export class Nodes {
     this.#own = own;
     this.#alarm = clock.alarm(() => this.#beat());
     this.#graceEnd = clock.alarm(() => this.#look());
+    this.#helloAgain = clock.alarm(() => this.#sayHello());
   }
 
   get list(): NodeInfo[] {
@@ -130,7 +140,7 @@ export class Nodes {
     this.#awayAt = this.#clock.now();
     this.#broker.subscribe(EVERYBODY);
     this.#broker.subscribe(topicOf(this.#own.id));
-    this.#tell(EVERYBODY, ['hello', this.#own.id]);
+    this.#sayHello();
     this.#beat();
   }
 
@@ -165,8 +175,7 @@ export class Nodes {
   }
 
   close(): void {
-    this.#alarm.clear();
-    this.#graceEnd.clear();
+    for (const alarm of [this.#alarm, this.#graceEnd, this.#helloAgain]) alarm.clear();
     this.#tell(EVERYBODY, ['bye', this.#own.id]);
   }
 
@@ -182,9 +191,25 @@ export class Nodes {
   /** Takes what another node says, if it is for nodes. @returns whether it is. */
   take(topic: string, data: string | Uint8Array): boolean {
     if (topic !== EVERYBODY && topic !== topicOf(this.#own.id)) return false;
+    if (topic !== EVERYBODY && !this.#isReached) this.#onReached();
     const message = typeof data === 'string' ? parse(data) : undefined;
     if (message !== undefined) this.#take(message);
     return true;
+  }
+
+  /** Until others reach it, or there are none, as it seems. */
+  #sayHello(): void {
+    this.#tell(EVERYBODY, ['hello', this.#own.id]);
+    if (this.#isReached || this.#helloDelay > LAST_HELLO) return;
+    this.#helloAgain.set(this.#helloDelay);
+    this.#helloDelay *= 2;
+  }
+
+  /** What others have said or asked before may be lost: they do so once more. */
+  #onReached(): void {
+    this.#isReached = true;
+    this.#helloAgain.clear();
+    this.#sayHello();
   }
 
   #take(message: Message): void {
@@ -206,10 +231,17 @@ export class Nodes {
       if (!other.hasLeft) this.listener?.onGone(id);
       other.hasLeft = true;
     } else if (kind === 'mail') this.listener?.receive(id, message[2], message[3]);
-    else if (kind === 'hello') this.#sayBeat(topicOf(id));
+    else if (kind === 'hello') this.#onHello(other);
     else if (kind === 'beat') this.#onBeat(other, message[2], message[3]);
     else if (kind === 'change') this.#onChange(other, message[2], message[3]);
     else this.#onState(other, message);
+  }
+
+  #onHello(other: OtherNode): void {
+    this.#sayBeat(topicOf(other.id));
+    // What it was asked before may not have reached it.
+    other.askedAt = -Infinity;
+    if (other.version === undefined) this.#ask(other);
   }
 
   #onBeat(other: OtherNode, version: number, connections: number): void {
@@ -241,6 +273,7 @@ export class Nodes {
     if (!isLast) return;
     other.coming = undefined;
     other.version = version;
+    other.askedAt = -Infinity;
     for (const [topic, ids] of other.members) {
       for (const id of ids.keys()) if (coming.get(topic)?.has(id) !== true) this.#remove(other, topic, id);
     }
@@ -279,7 +312,7 @@ export class Nodes {
 
   #ask(other: OtherNode): void {
     const now = this.#clock.now();
-    if (now < other.askedAt + BEAT) return;
+    if (now < other.askedAt + ANSWER_WITHIN) return;
     other.askedAt = now;
     this.#tell(topicOf(other.id), ['ask', this.#own.id]);
   }
