@@ -1,13 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../protocol/contract.js';
 import { BrokerError } from '../protocol/errors.js';
 import type { BrokerChanges, BrokerHistory } from '../pubsub/broker-history.js';
 import type { RecordPublish } from '../pubsub/broker-records.js';
 import type { HistoryLimits, HistoryPage, PageMessage, Since } from '../pubsub/history.js';
 import { seal, unseal } from './envelope.js';
+import { TIMEOUT, askJetStream } from './nats-asking.js';
 import type { NatsConnection } from './nats-connection.js';
 import {
-  isJetStreamAnswer,
   isStreamMissing,
   type NatsJetStream,
   type NatsJetStreamManager,
@@ -17,11 +16,7 @@ import {
 import type { NatsPublisher } from './nats-publisher.js';
 import { subjectOf, topicOf } from './nats-subjects.js';
 import type { Unconfirmed } from './outbox.js';
-import { within } from './within.js';
 
-/** How long JetStream may take to answer, milliseconds. */
-const TIMEOUT = 5_000;
-const RETRY_DELAY = 100;
 /** For how long a message that is sent again is known, and so how long all are kept at least, milliseconds. */
 const DUPLICATE_WINDOW = 600_000;
 /** How many messages may have come for it to be told which topics have changed. */
@@ -69,7 +64,7 @@ export class NatsHistory implements BrokerHistory {
   /** @throws {BrokerError} */
   async open(limits: HistoryLimits): Promise<void> {
     this.#limits = limits;
-    await this.#ask(() => this.prepare());
+    await askJetStream(this.#connection, () => this.prepare());
   }
 
   publish(topic: string, data: string | Uint8Array): number {
@@ -92,10 +87,9 @@ export class NatsHistory implements BrokerHistory {
   /** Hands a message to JetStream that is published together with something else: tries until there is an answer. */
   async sendWith({ topic, data, number, origin = this.origin }: RecordPublish, id: string): Promise<void> {
     const bytes = seal(origin, number, data);
-    await this.#ask(
-      () => this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID: id, timeout: TIMEOUT }),
-      Infinity,
-    );
+    const send = (): Promise<unknown> =>
+      this.#jetstream.publish(this.subjectOf(topic), bytes, { msgID: id, timeout: TIMEOUT });
+    await askJetStream(this.#connection, send, Infinity);
   }
 
   subjectOf(topic: string): string {
@@ -103,11 +97,11 @@ export class NatsHistory implements BrokerHistory {
   }
 
   async read(topic: string, since: Since, limits: HistoryLimits): Promise<HistoryPage> {
-    return this.#ask(() => this.#read(topic, since, limits));
+    return askJetStream(this.#connection, () => this.#read(topic, since, limits));
   }
 
   async changes(since: Position | undefined): Promise<BrokerChanges> {
-    return this.#ask(() => this.#changes(since));
+    return askJetStream(this.#connection, () => this.#changes(since));
   }
 
   /** Makes the stream, or raises its limits, if that is needed. */
@@ -232,26 +226,5 @@ export class NatsHistory implements BrokerHistory {
       const own = envelope.node === this.#publisher.node ? envelope.number : undefined;
       return [{ offset: seq, data: envelope.data, own, origin: `${envelope.node} ${envelope.number}` }];
     });
-  }
-
-  /** Asks until there is an answer, for so long. */
-  async #ask<Answer>(ask: () => Promise<Answer>, patience = TIMEOUT): Promise<Answer> {
-    const end = performance.now() + patience;
-    let cause: unknown;
-    for (;;) {
-      try {
-        const answer = await within(Math.min(TIMEOUT, end - performance.now()), ask());
-        if (answer !== undefined) return answer;
-      } catch (error) {
-        cause = error;
-      }
-      if (isJetStreamAnswer(cause) || this.#connection.isClosed() || performance.now() + RETRY_DELAY > end)
-        break;
-      // The connection may be lost: it is asked again on the next one.
-      await delay(RETRY_DELAY, undefined, { ref: false });
-    }
-    const code = isJetStreamAnswer(cause) ? 'ERR_BROKER_REFUSED' : 'ERR_BROKER_AWAY';
-    const why = cause instanceof Error ? cause.message : `not within ${TIMEOUT} ms`;
-    throw new BrokerError(code, `JetStream has not answered: ${why}`, { cause });
   }
 }

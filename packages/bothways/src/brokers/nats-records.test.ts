@@ -124,6 +124,21 @@ describe('In JetStream', () => {
     expect(await broker.records!.save('key', 'a', 2, WHOLE)).toBe('lost');
   });
 
+  it('claims and records begin anew where somebody has deleted their streams', async () => {
+    const server = await startNats();
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    const { broker } = await openNode(server);
+    await broker.claims!.claim('key', 'a', 60_000);
+    await broker.records!.save('key', 'a', 1, WHOLE);
+    const nats = await connect({ servers: server.url.replace('nats://', '') });
+    onTestFinished(() => nats.close());
+    const { streams } = await jetstream(nats).jetstreamManager();
+    for (const kind of ['claims', 'records']) await streams.delete(`bothways~${kind}`);
+    expect(await broker.claims!.claim('key', 'b', 60_000)).toBe('b');
+    expect(await broker.records!.save('key', 'a', 2, CHANGE)).toBe('missing');
+    expect(await broker.records!.save('key', 'a', 3, WHOLE)).toBe('saved');
+  });
+
   it('a record is saved when NATS is back', async () => {
     const server = await startNats();
     onTestFinished(() => server[Symbol.asyncDispose]());

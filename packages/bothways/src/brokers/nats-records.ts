@@ -1,6 +1,7 @@
-import { BrokerError } from '../protocol/errors.js';
+import type { BrokerError } from '../protocol/errors.js';
 import type { BrokerRecords, KeptRecord, RecordChange, RecordPublish } from '../pubsub/broker-records.js';
 import type { NatsStream, StreamMessage } from './nats-stream.js';
+import { untilTaken } from './until-taken.js';
 
 /** What a message of a record says; its entries and what it publishes are bytes in Base64, or text. */
 interface Step {
@@ -34,8 +35,6 @@ interface Held {
 /** After how many changes, and how long, a record is written down as a whole again: what is older is dropped then. */
 const MOST_STEPS = 64;
 const MOST_AGE = 180_000;
-/** When what JetStream has refused is tried again, milliseconds. */
-const RETRY_DELAY = 1_000;
 /** A piece of a message that is too long for NATS begins with this byte, and so does not the last one. */
 const MORE = 0x2b;
 const LAST = 0x2e;
@@ -75,15 +74,7 @@ export class NatsRecords implements BrokerRecords {
     number: number,
     change: RecordChange,
   ): Promise<'saved' | 'lost' | 'missing'> {
-    for (;;) {
-      try {
-        return await this.#save(key, holder, number, change);
-      } catch (error) {
-        if (!(error instanceof BrokerError) || error.code !== 'ERR_BROKER_REFUSED') throw error;
-        this.#onFailed(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
-    }
+    return untilTaken(() => this.#save(key, holder, number, change), this.#onFailed);
   }
 
   async take(

@@ -1,18 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerError } from '../protocol/errors.js';
+import { TIMEOUT, askJetStream } from './nats-asking.js';
 import type { NatsConnection } from './nats-connection.js';
 import {
-  isJetStreamAnswer,
   isStreamMissing,
   type NatsJetStream,
   type NatsJetStreamManager,
   type NatsMessageQuery,
 } from './nats-jetstream.js';
-import { within } from './within.js';
 
-/** How long JetStream may take to answer, milliseconds. */
-const TIMEOUT = 5_000;
-const RETRY_DELAY = 100;
 const NANOSECONDS = 1_000_000;
 /** JetStream's code for: that is not the last message of its subject. */
 const WRONG_LAST_SEQUENCE = 10_071;
@@ -71,7 +65,7 @@ export class NatsStream {
     try {
       const { seq } = await this.#ask(
         () => this.#jetstream.publish(`${this.#subject}.${key}`, data, options),
-        isPatient,
+        isPatient ? Infinity : TIMEOUT,
       );
       return seq;
     } catch (error) {
@@ -106,41 +100,32 @@ export class NatsStream {
   }
 
   async #get(query: NatsMessageQuery): Promise<StreamMessage | undefined> {
-    const found = await this.#ask(
-      async () => ({
-        message: await this.#manager!.streams.getMessage(this.#name, query),
-      }),
-      false,
-    );
-    const { message } = found;
+    const { message } = await this.#ask(async () => ({
+      message: await this.#manager!.streams.getMessage(this.#name, query),
+    }));
     if (message === null) return undefined;
     const { seq, data } = message;
     return { seq, data: Buffer.from(data.buffer, data.byteOffset, data.length) };
   }
 
-  /** Asks until there is an answer, for so long. @throws {BrokerError} */
-  async #ask<Answer>(ask: () => Promise<Answer>, isPatient: boolean): Promise<Answer> {
-    const end = isPatient ? Infinity : performance.now() + TIMEOUT;
-    let cause: unknown;
-    while (!this.#connection.isClosed() && performance.now() < end) {
-      try {
-        const answer = await within(TIMEOUT, this.#prepared(ask));
-        if (answer !== undefined) return answer;
-      } catch (error) {
-        cause = error;
-        this.#isThere &&= !isStreamMissing(error);
-        if (isJetStreamAnswer(error) && !isStreamMissing(error)) break;
-      }
-      // The connection may be lost: it is asked again on the next one.
-      await delay(RETRY_DELAY, undefined, { ref: false });
-    }
-    const code = isJetStreamAnswer(cause) ? 'ERR_BROKER_REFUSED' : 'ERR_BROKER_AWAY';
-    const why = cause instanceof Error ? cause.message : 'not in time';
-    throw new BrokerError(code, `JetStream has not answered: ${why}`, { cause });
+  #ask<Answer>(ask: () => Promise<Answer>, patience = TIMEOUT): Promise<Answer> {
+    return askJetStream(this.#connection, () => this.#inStream(ask), patience);
   }
 
-  /** Makes the stream first, if it is not there. */
-  async #prepared<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  /** Makes the stream first, if it is not there, or may have been deleted. */
+  async #inStream<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const wasThere = this.#isThere;
+    await this.#prepare();
+    try {
+      return await ask();
+    } catch (error) {
+      this.#isThere = false;
+      if (wasThere && isStreamMissing(error)) return this.#inStream(ask);
+      throw error;
+    }
+  }
+
+  async #prepare(): Promise<void> {
     this.#manager ??= await this.#jetstream.jetstreamManager();
     if (!this.#isThere) {
       const { streams } = this.#manager;
@@ -156,7 +141,6 @@ export class NatsStream {
       }
       this.#isThere = true;
     }
-    return ask();
   }
 }
 

@@ -1,4 +1,4 @@
-import { BrokerError } from '../protocol/errors.js';
+import type { BrokerError } from '../protocol/errors.js';
 import type { BrokerRecords, KeptRecord, RecordChange } from '../pubsub/broker-records.js';
 import { seal } from './envelope.js';
 import type { Outbox } from './outbox.js';
@@ -6,6 +6,7 @@ import { APPEND_FUNCTION, BEGIN, type RedisLog } from './redis-log.js';
 import type { RedisPublisher } from './redis-publisher.js';
 import { RedisScript } from './redis-scripts.js';
 import type { RedisSubscriber } from './redis-subscriber.js';
+import { untilTaken } from './until-taken.js';
 
 // A record, below the prefix and `$bothways/`:
 //
@@ -18,8 +19,6 @@ const LIFETIME = 600_000;
 const REMOVED = 120_000;
 /** How long Redis may take to answer, milliseconds. */
 const TIMEOUT = 5_000;
-/** When what Redis has refused is tried again, milliseconds. */
-const RETRY_DELAY = 1_000;
 
 /** `ARGV`, from the third: the holder, the number, whether it is whole, what is dropped, three counts, and the things. */
 const SAVE = new RedisScript(`${BEGIN}${APPEND_FUNCTION}
@@ -120,16 +119,8 @@ export class RedisRecords implements BrokerRecords {
     ];
     // It comes back by another connection, whose subscriptions may be on their way.
     for (const { topic } of publishes) await this.#subscriber.readyFor(topic);
-    for (;;) {
-      try {
-        const answer = await this.#ask(SAVE, key, parameters);
-        return String(answer) as 'saved' | 'lost' | 'missing';
-      } catch (error) {
-        if (!(error instanceof BrokerError) || error.code !== 'ERR_BROKER_REFUSED') throw error;
-        this.#onFailed(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
-    }
+    const answer = await untilTaken(() => this.#ask(SAVE, key, parameters), this.#onFailed);
+    return String(answer) as 'saved' | 'lost' | 'missing';
   }
 
   async take(

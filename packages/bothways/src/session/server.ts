@@ -212,8 +212,7 @@ export class SessionServer implements SessionKeeper {
       this.#request(from, place, body, exchange);
       return;
     }
-    const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
-      exchange.answer(status, errorLine(error, message), retryAfter);
+    const refuse = refusalOf(exchange);
     this.#seek(place, {
       onHere: (session) => this.#request(from, session, body, exchange),
       onThere: (node) => this.relay!.request(node, from, place.token, body, exchange),
@@ -226,8 +225,7 @@ export class SessionServer implements SessionKeeper {
     const header = readClientHeader(records?.[0]);
     // A control record that nobody knows is ignored.
     const items = records?.slice(1).filter((record) => typeof record !== 'object' || isNumbered(record));
-    const refuse: Attempt['refuse'] = (error, message, status = ERRORS[error], retryAfter) =>
-      exchange.answer(status, errorLine(error, message), retryAfter);
+    const refuse = refusalOf(exchange);
     if (header === undefined || items === undefined || !items.every((item) => isNumbered(item))) {
       refuse('malformed', 'The body is not a header and messages behind it, as lines.');
       return;
@@ -566,6 +564,11 @@ const RETRY_AFTER = 1;
 const LEAVING = 'This server is closing: another one goes on with its sessions.';
 const UNSURE = 'It is not known yet which server has this session: try again.';
 export const TOO_LARGE = 'A message, or the request, is larger than this server takes.';
+
+function refusalOf(exchange: HttpExchange): Attempt['refuse'] {
+  return (error, message, status = ERRORS[error], retryAfter) =>
+    exchange.answer(status, errorLine(error, message), retryAfter);
+}
 
 function carrierOf({ stream, wait = 0 }: ClientHeader): CarrierName {
   if (stream !== undefined) return stream === 'lines' ? 'streaming' : 'eventsource';
