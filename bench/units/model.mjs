@@ -172,9 +172,10 @@ export function gossip(unit, broker, nodes) {
     heard: beats,
     server: (beats * unit[`${broker}Beat`]) / 1e6,
     broker: (beats * brokerCost(unit, broker, nodes, 'Each')) / 1e6,
-    // Each says hello to all when it starts, and each of the others answers to it alone.
+    // Each says hello to all when it starts, and once more when it is reached; each of the others answers to it alone.
     start:
-      (nodes * (brokerCost(unit, broker, nodes, 'Each') + nodes * brokerCost(unit, broker, 1, 'Each'))) / 1e6,
+      (2 * nodes * (brokerCost(unit, broker, nodes, 'Each') + nodes * brokerCost(unit, broker, 1, 'Each'))) /
+      1e6,
   };
 }
 

@@ -213,7 +213,7 @@ describe('A broker', () => {
     expect(heard).toBe(50);
     expect(server).toBeCloseTo(50 * 20 * 1e-6, 9);
     expect(broker).toBeCloseTo(50 * 110 * 1e-6, 9);
-    expect(start).toBeCloseTo(100 * (110 + 100 * 11) * 1e-6, 9);
+    expect(start).toBeCloseTo(2 * 100 * (110 + 100 * 11) * 1e-6, 9);
   });
 });
 

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../../packages/bothways/src/node/test-arrivals.js';
-import { startRedis } from '../peers/brokers.js';
+import { startNats, startRedis } from '../peers/brokers.js';
 import { Fleet } from '../soak/fleet.js';
 import { launchChromium } from '../whatwg/browser.js';
 import { bundle } from './page.js';
 
-// Durable sessions on three servers in processes of their own, with a real Redis, behind HAProxy without stickiness: a
+// Durable sessions on three servers in processes of their own, with a real Redis or NATS, behind HAProxy without stickiness: a
 // client of each carrier, and one in Chromium, while servers are killed, paused and restarted.
 
 const PAUSE = 200;
@@ -52,10 +52,10 @@ function countTo(last: number): number[] {
   return Array.from({ length: last }, (_, index) => index + 1);
 }
 
-async function startFleet(started: number): Promise<Fleet> {
-  const redis = await startRedis();
-  onTestFinished(() => redis[Symbol.asyncDispose]());
-  const fleet = await Fleet.start(redis.url, 6, started);
+async function startFleet(started: number, startBroker = () => startRedis()): Promise<Fleet> {
+  const broker = await startBroker();
+  onTestFinished(() => broker[Symbol.asyncDispose]());
+  const fleet = await Fleet.start(broker.url, 6, started);
   onTestFinished(() => fleet[Symbol.asyncDispose]());
   await until(() => fleet.clients.every(({ isOpen }) => isOpen));
   return fleet;
@@ -79,6 +79,7 @@ test(
     const page = await openPage(fleet.url);
     await Promise.all([two.start(), three.start()]);
     const stop = fleet.talk(PAUSE);
+    // The page may be closed first, when the test ends.
     const saying = setInterval(() => void page.evaluate('window.say()').catch(() => {}), PAUSE);
     onTestFinished(() => {
       stop();
@@ -136,3 +137,25 @@ test('a rolling restart of all servers is noticed by nobody', { timeout: 60_000 
   expectWhole(fleet);
   expect(fleet.nodes.reduce((sum, { moved }) => sum + moved, 0)).toBeGreaterThanOrEqual(6);
 });
+
+test(
+  'through JetStream too, sessions outlive a server that is killed, and one that is closed',
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const fleet = await startFleet(1, () => startNats());
+    const [one, two, three] = fleet.nodes as [Fleet['nodes'][0], Fleet['nodes'][0], Fleet['nodes'][0]];
+    await Promise.all([two.start(), three.start()]);
+    const stop = fleet.talk(PAUSE);
+    onTestFinished(stop);
+    await until(() => fleet.clients.every(({ confirmed }) => confirmed > 2));
+    await one.kill();
+    await until(() => two.takeovers + three.takeovers === 6);
+    await two.close();
+    await until(() => three.takeovers === 6);
+    stop();
+    await until(() => fleet.faults().length === 0);
+    expectWhole(fleet);
+  },
+);

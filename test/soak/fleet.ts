@@ -44,6 +44,7 @@ export class SoakNode {
       });
     });
     await Promise.race([ready, early]);
+    // From here on it may end: the test does that, or sees it.
     early.catch(() => {});
   }
 
