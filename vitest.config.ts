@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -24,6 +25,8 @@ export default defineConfig({
         },
       },
     ],
+    // Most tests wait for sockets and processes more than they compute; on few cores Vitest takes too few workers.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // A test that is left switched on alone, or off, must not pass unseen.

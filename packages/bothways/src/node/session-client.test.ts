@@ -38,6 +38,8 @@ async function startBehind(answer?: Answer, handlers: Handlers = echo) {
       server.handleUpgrade(request, socket, head);
       return;
     }
+    // A client that gave up resets.
+    socket.on('error', () => {});
     const fields = Object.entries({ 'Content-Length': '0', ...instead.headers });
     const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     socket.end(`HTTP/1.1 ${instead.status} Instead\r\n${lines}\r\n`);

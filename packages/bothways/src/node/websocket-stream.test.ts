@@ -43,9 +43,10 @@ describe('A WebSocketStream', () => {
   it('follows redirects only when told to', async () => {
     const server = await start({});
     const http = await listening();
-    http.on('upgrade', (_request, socket) =>
-      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${server.url}\r\n\r\n`),
-    );
+    http.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {});
+      socket.end(`HTTP/1.1 302 Found\r\nLocation: ${server.url}\r\n\r\n`);
+    });
     const url = `ws://127.0.0.1:${http.port}/`;
     const error = await rejected(new WebSocketStream(url).opened);
     expect(error).toMatchObject({ name: 'WebSocketError', cause: { status: 302 } });
