@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runModel, type ModelServers } from './test-model.js';
 
 const SEEDS = 10_000;
-const SEEDS_BALANCED = 1_500;
+const SEEDS_BALANCED = 750;
 
 describe('Both ends in a storm', () => {
   it(`see exactly what the other sent, in order, for ${SEEDS} seeds`, { timeout: 300_000 }, () => {
