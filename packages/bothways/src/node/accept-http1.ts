@@ -39,21 +39,21 @@ export function acceptUpgrade<State>(
 }
 
 class Upgrade implements OpeningHandshake {
-  readonly #socket: Duplex;
+  readonly socket: Duplex;
   readonly #head: Buffer;
 
   constructor(socket: Duplex, head: Buffer) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#head = head;
   }
 
   get isGone(): boolean {
-    return this.#socket.destroyed || this.#socket.readableEnded;
+    return this.socket.destroyed || this.socket.readableEnded;
   }
 
   /** Answers with an ordinary HTTP response and closes. */
   refuse(refusal: Refusal): void {
-    const socket = this.#socket;
+    const { socket } = this;
     socket.end(formatRefusal(refusal));
     // What the client still sends is discarded: closing on it would reset the connection under the response.
     socket.resume();
@@ -61,16 +61,16 @@ class Upgrade implements OpeningHandshake {
   }
 
   accept(answer: HandshakeAcceptance): OpenTransport {
-    this.#socket.off('error', ignoreError);
+    this.socket.off('error', ignoreError);
     return {
-      socket: this.#socket,
+      socket: this.socket,
       greeting: formatHandshakeResponse(answer, sha1Base64),
       head: this.#head,
     };
   }
 
   drop(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 }
 

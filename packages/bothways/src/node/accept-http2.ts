@@ -33,19 +33,19 @@ export function acceptConnect<State>(
 }
 
 class Connect implements OpeningHandshake {
-  readonly #stream: ServerHttp2Stream;
+  readonly socket: ServerHttp2Stream;
 
   constructor(stream: ServerHttp2Stream) {
-    this.#stream = stream;
+    this.socket = stream;
   }
 
   get isGone(): boolean {
-    const { destroyed, closed, readableEnded, headersSent } = this.#stream;
+    const { destroyed, closed, readableEnded, headersSent } = this.socket;
     return destroyed || closed || readableEnded || headersSent;
   }
 
   refuse(refusal: Refusal): void {
-    const stream = this.#stream;
+    const { socket: stream } = this;
     if (this.isGone) {
       this.drop();
       return;
@@ -57,18 +57,18 @@ class Connect implements OpeningHandshake {
   }
 
   accept({ protocol = '', extensions = [] }: HandshakeAcceptance): OpenTransport {
-    this.#stream.respond({
+    this.socket.respond({
       ':status': 200,
       ...(protocol !== '' && { 'sec-websocket-protocol': protocol }),
       ...(extensions.length > 0 && { 'sec-websocket-extensions': formatExtensions(extensions) }),
     });
-    this.#stream.off('error', ignoreError);
-    return { socket: this.#stream, greeting: '', head: NOTHING };
+    this.socket.off('error', ignoreError);
+    return { socket: this.socket, greeting: '', head: NOTHING };
   }
 
   drop(): void {
     // What somebody else answers is theirs.
-    if (!this.#stream.headersSent) cutTransport(this.#stream);
+    if (!this.socket.headersSent) cutTransport(this.socket);
   }
 }
 

@@ -1,10 +1,13 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { HandshakeError } from '../protocol/errors.js';
 import { reject, type Rejection } from './rejection.js';
 import { Arrivals, deferred, settled, turns, until } from './test-arrivals.js';
+import { createCertificate } from './test-certificate.js';
 import { join, listening, nextWarning, start, startWatched, wsJoin } from './test-server.js';
+import { attended } from './test-session.js';
 import { Wire, clientFrame, upgradeRequest } from './test-wire.js';
 
 /** A server whose `accept` decides when the test does: each handshake comes out of `asked`. */
@@ -38,6 +41,21 @@ describe('accept', () => {
     const { server, opened } = await startWatched<string>({ accept });
     await join(server);
     expect((await opened.next()).state).toBe('mine');
+  });
+
+  it('gets the socket, which knows the certificate of the client', async () => {
+    const { cert, key } = createCertificate('DNS:localhost,IP:127.0.0.1');
+    const seen = new Arrivals<unknown>();
+    const server = await start({
+      tls: { cert, key, ca: cert, requestCert: true },
+      sessions: true,
+      accept: (_request, socket) => seen.push((socket as TLSSocket).getPeerCertificate().subject.CN),
+    });
+    const tls = { ca: cert, cert, key };
+    await join(server.url, { tls });
+    for (const carrier of ['polling', 'websocket'] as const)
+      await attended(server, { scheme: 'https', carriers: [carrier], tls });
+    expect(await seen.take(3)).toEqual(['bothways test', 'bothways test', 'bothways test']);
   });
 
   it('sees the request', async () => {

@@ -18,6 +18,8 @@ import type { TopicRights } from '../pubsub/subscriptions.js';
 export interface OpeningHandshake<Opened = OpenTransport> {
   /** Whether the client has left, or got an answer from somebody else. */
   readonly isGone: boolean;
+  /** What the request came on. */
+  readonly socket: Duplex;
   refuse(refusal: Refusal): void;
   accept(answer: HandshakeAcceptance): Opened;
   /** Nobody is there to be answered, or somebody else has answered. */
@@ -125,7 +127,7 @@ export class Acceptor<State> {
     }
     let decision: ReturnType<typeof accept>;
     try {
-      decision = accept(request);
+      decision = accept(request, handshake.socket);
     } catch (thrown) {
       this.#fail(thrown, request, handshake);
       return;

@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import type { Server as HttpServer } from 'node:http';
 import type { Http2SecureServer, Http2Server } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { isToken } from '../protocol/headers.js';
 import type { RequestInfo } from '../protocol/contract.js';
@@ -98,9 +99,11 @@ export interface ServeOptions<State = unknown> extends ConnectionOptions {
   origins?: Origins | undefined;
   /**
    * Decides about a handshake that is well-formed: returns the connection's `state`, `admit(state, rights)`, or
-   * `reject(...)`. What the client sends while it decides is kept for the connection.
+   * `reject(...)`. What the client sends while it decides is kept for the connection. `socket` is what the request came
+   * on: a `TLSSocket` knows the client's certificate; over HTTP/2 it is a stream, whose `session` has the socket.
    */
-  accept?: ((request: HandshakeRequest) => Decision<State> | Promise<Decision<State>>) | undefined;
+  accept?:
+    ((request: HandshakeRequest, socket: Duplex) => Decision<State> | Promise<Decision<State>>) | undefined;
   /** Carries what is published to servers in other processes, such as `clusterBroker()`. None by default. */
   broker?: Broker | undefined;
   /**

@@ -407,7 +407,7 @@ class NodeServer<State>
 
   carry(transport: OpenTransport, request: HandshakeRequest): void {
     try {
-      this.#hub!.carry(transport, this.#hub!.visitor(request));
+      this.#hub!.carry(transport, this.#hub!.visitor(request, transport.socket));
     } catch (thrown) {
       transport.socket.destroy();
       this.failed(toError(thrown));

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { HandshakeRequest } from '../protocol/handshake-server-request.js';
 import { createOriginCheck, type OriginCheck, type Origins } from '../protocol/origin.js';
 import { BODY_SLACK, ERRORS, MEDIA_TYPE, OPENING_BODY } from '../session/records.js';
@@ -54,7 +55,7 @@ export class SessionHttp {
     } else if (isPreflight) {
       answer.preflight();
     } else {
-      const visitor = this.#visitor(asked);
+      const visitor = this.#visitor(asked, socketOf(request));
       if (visitor === undefined)
         answer.error('unavailable', 'The server failed to tell whose request this is.', 500);
       else if (ticket === undefined) this.#post(request, visitor, answer);
@@ -89,9 +90,9 @@ export class SessionHttp {
     body.read();
   }
 
-  #visitor(request: HandshakeRequest): Visitor | undefined {
+  #visitor(request: HandshakeRequest, socket: Duplex): Visitor | undefined {
     try {
-      return this.#hub.visitor(request);
+      return this.#hub.visitor(request, socket);
     } catch (thrown) {
       this.#onError(thrown);
       return undefined;
@@ -111,6 +112,11 @@ export class SessionHttp {
 }
 
 const FOREIGN_ORIGIN = "Pages of this origin may not connect: the server's option 'origins' says which may.";
+
+/** What the request came on, as `accept` gets it. */
+function socketOf(request: AnyRequest): Duplex {
+  return 'stream' in request ? request.stream : request.socket;
+}
 
 /** A request as what `accept` is asked about. */
 function toHandshake(request: AnyRequest): HandshakeRequest {

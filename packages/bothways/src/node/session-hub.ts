@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { CloseCode } from '../protocol/close.js';
 import type { HandshakeRequest } from '../protocol/handshake-server-request.js';
-import type { HandshakeAcceptance, Refusal } from '../protocol/handshake-server-response.js';
+import { Refusal, type HandshakeAcceptance } from '../protocol/handshake-server-response.js';
 import type { Peers } from '../session/peers.js';
 import {
   SessionServer,
@@ -50,6 +51,10 @@ const MAX_STRANGERS = 10_000;
 /** How large the first message of a WebSocket may be, bytes: it is a header (PROTOCOL.md section 6.1). */
 const FIRST_MESSAGE = 16_384;
 
+const TOO_MANY_SESSIONS = new Refusal(503, 'The server has as many sessions as it may: try again later.', {
+  'Retry-After': '30',
+});
+
 /** The sessions of a server, and the WebSockets that carry them. */
 export class SessionHub {
   readonly sessions: SessionServer;
@@ -94,12 +99,13 @@ export class SessionHub {
   }
 
   /** @throws what the option `user` throws. */
-  visitor(request: HandshakeRequest): Visitor {
+  visitor(request: HandshakeRequest, socket: Duplex): Visitor {
     const user = this.#options.user?.(request) ?? '';
     return {
       request,
       binding: `${request.origin ?? ''}\n${user}`,
-      decide: (protocols, opening) => this.#decide(request, protocols, opening),
+      decide: (protocols, opening) =>
+        this.#decide(request.offering(protocols), new OpeningOfSession(opening, socket)),
     };
   }
 
@@ -124,14 +130,14 @@ export class SessionHub {
     connection.start(transport.greeting, transport.head, undefined);
   }
 
-  #decide(request: HandshakeRequest, protocols: readonly string[], opening: SessionOpening): void {
+  #decide(request: HandshakeRequest, opening: OpeningOfSession): void {
     const { maxSessions = 100_000 } = this.#options;
     // This one is undecided as well.
     if (this.sessions.size + this.sessions.undecided > maxSessions) {
-      opening.refuse(503, 'The server has as many sessions as it may: try again later.', 30);
+      opening.refuse(TOO_MANY_SESSIONS);
       return;
     }
-    this.#host.decide(request.offering(protocols), new OpeningOfSession(opening));
+    this.#host.decide(request, opening);
   }
 }
 
@@ -208,10 +214,12 @@ class CarrierOwner implements ConnectionOwner<Carried> {
 /** The opening of a session as an opening handshake: the same rules decide about it. */
 class OpeningOfSession implements OpeningHandshake<OpenSession> {
   readonly isGone = false;
+  readonly socket: Duplex;
   readonly #opening: SessionOpening;
 
-  constructor(opening: SessionOpening) {
+  constructor(opening: SessionOpening, socket: Duplex) {
     this.#opening = opening;
+    this.socket = socket;
   }
 
   refuse({ status, reason, headers }: Refusal): void {

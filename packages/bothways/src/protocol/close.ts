@@ -6,6 +6,8 @@ export const CloseCode = {
   NORMAL: 1000,
   GOING_AWAY: 1001,
   PROTOCOL_ERROR: 1002,
+  /** It cannot take this kind of message: a text, or bytes. */
+  UNSUPPORTED_DATA: 1003,
   /** Never on the wire: the Close frame had no code. */
   NO_STATUS: 1005,
   /** Never on the wire: there was no Close frame. */
@@ -16,6 +18,8 @@ export const CloseCode = {
   INTERNAL_ERROR: 1011,
   SERVICE_RESTART: 1012,
   TRY_AGAIN_LATER: 1013,
+  /** Registered with IANA: what a gateway got of the server behind it makes no sense, or nothing came. */
+  BAD_GATEWAY: 1014,
   /** Registered with IANA for those who use WebSockets: the peer was silent for too long. */
   TIMEOUT: 3008,
 } as const;
