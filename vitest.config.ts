@@ -37,7 +37,7 @@ export default defineConfig({
     allowOnly: false,
     coverage: {
       provider: 'v8',
-      include: ['packages/bothways/src/protocol/**/*.ts'],
+      include: ['packages/bothways/src/{protocol,subprotocols}/**/*.ts'],
       // contract.ts is types and one constant.
       exclude: ['**/*.test.ts', '**/test-*.ts', '**/index.ts', '**/contract.ts'],
       reporter: ['text-summary', 'html'],

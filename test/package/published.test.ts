@@ -95,6 +95,7 @@ test.each([
     import { matches, type Broker } from 'bothways/pubsub';
     import { isCloseCodeOnWire } from 'bothways/protocol';
     import { Session } from 'bothways/session';
+    import { MessageSplitter, mqtt, type Subprotocol } from 'bothways/subprotocols';
     import { startFaultProxy } from 'bothways/testing';
 
     const server = await serve(
@@ -119,6 +120,8 @@ test.each([
     const session = new Session('http://127.0.0.1:1/', { carriers: ['long-polling'] });
     session.addEventListener('resume', ({ resumed, unacknowledged }) => console.log(resumed, unacknowledged.length));
     session.onclose = (event) => console.log(event.code, session.state, session.carrier);
+    const carried: Subprotocol = mqtt;
+    new MessageSplitter(carried.fromServer(), 1024).push(Buffer.of(0xd0, 0), (message) => console.log(message.length));
     console.log((await startFaultProxy({ target: 1 })).port);
     // @ts-expect-error a message is a string or bytes
     socket.send(1);
