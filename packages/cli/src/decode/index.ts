@@ -1,0 +1,2 @@
+export * from './decoder.js';
+export type { Decoded, Field, Side } from './decoded.js';
