@@ -14,6 +14,7 @@ const RUNS: Readonly<Record<string, number>> = {
   'any-stream': 4000,
   handshake: 8000,
   deflate: 800,
+  subprotocols: 8000,
   'request-head': 300,
   'server-socket': 300,
   'client-socket': 300,

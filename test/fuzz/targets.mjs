@@ -6,6 +6,7 @@ import * as deflate from './targets/deflate.mjs';
 import * as handshake from './targets/handshake.mjs';
 import * as requestHead from './targets/request-head.mjs';
 import * as serverSocket from './targets/server-socket.mjs';
+import * as subprotocols from './targets/subprotocols.mjs';
 import * as validStream from './targets/valid-stream.mjs';
 
 /**
@@ -17,7 +18,16 @@ import * as validStream from './targets/valid-stream.mjs';
  */
 
 /** @type {readonly Target[]} */
-export const TARGETS = [validStream, anyStream, handshake, deflate, requestHead, serverSocket, clientSocket];
+export const TARGETS = [
+  validStream,
+  anyStream,
+  handshake,
+  deflate,
+  subprotocols,
+  requestHead,
+  serverSocket,
+  clientSocket,
+];
 
 /** @returns {Target} */
 export function targetOf(name) {
