@@ -3,7 +3,7 @@
  *
  *     BothwaysError            code: a stable string, listed in docs/guide/errors.md
  *     ├── HandshakeError       status, headers: the opening handshake was refused or is no handshake
- *     ├── ProtocolError        closeCode: the peer broke RFC 6455
+ *     ├── ProtocolError        closeCode: the peer broke RFC 6455, or its subprotocol
  *     ├── LimitError           limit, value: something grew beyond an option
  *     ├── ConnectionClosedError received, sent, initiator: the connection is gone
  *     ├── TimeoutError         phase, milliseconds: the peer or the network took too long
@@ -51,7 +51,10 @@ export class HandshakeError extends BothwaysError {
   }
 }
 
-/** The peer sent what RFC 6455 forbids; the connection was failed with `closeCode` (section 7.1.7). */
+/**
+ * The peer sent what RFC 6455 forbids; the connection was failed with `closeCode` (section 7.1.7). Or it sent what its
+ * subprotocol forbids, and `closeCode` is what to close it with.
+ */
 export class ProtocolError extends BothwaysError {
   readonly closeCode: number;
 
