@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { connectCommand } from './commands/connect.js';
+import { gatewayCommand } from './commands/gateway.js';
 import { playgroundCommand } from './commands/playground.js';
 import { serveCommand } from './commands/serve.js';
 import { Failure } from './failure.js';
@@ -13,6 +14,7 @@ const program = new Command('bothways')
   .description('Two-way communication over WebSocket: a server, a client and a playground.')
   .version(version)
   .addCommand(playgroundCommand())
+  .addCommand(gatewayCommand())
   .addCommand(serveCommand())
   .addCommand(connectCommand());
 
