@@ -58,9 +58,7 @@ const drain = z.strictObject({
   window: duration
     .prefault('5s')
     .describe('Over how long clients are told to leave, so that not all come back at once.'),
-  timeout: duration
-    .prefault('10s')
-    .describe('How long each has to leave after it was told, before it is cut.'),
+  timeout: duration.prefault('10s').describe('How long they have to leave after that, before they are cut.'),
 });
 
 /** Where a token is looked for: `header` is `Authorization: Bearer`. */
@@ -145,6 +143,8 @@ const limits = z.strictObject({
   messages_per_second_per_user: positive.optional().describe('Messages of all connections of one user.'),
   bytes_per_second_per_user: bytes.optional().describe('Bytes of all connections of one user.'),
 });
+
+export const ALL_LIMITS = Object.keys(limits.shape) as (keyof z.output<typeof limits>)[];
 
 const upstreamTls = z.strictObject({
   ca: z
@@ -293,5 +293,5 @@ export function nameRoute({
   path: at,
   hosts = [],
 }: Pick<RouteConfig, 'name' | 'path' | 'hosts'>): string {
-  return own ?? `${hosts[0] ?? ''}${at}`;
+  return own ?? `${hosts.join(',')}${at}`;
 }
