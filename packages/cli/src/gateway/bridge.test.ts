@@ -152,12 +152,6 @@ describe('A server that cannot be had', () => {
       expect(peer.text).toBe(text);
     }
   });
-    for (let index = 0; index < 2; index++) {
-      const { socket } = await join(`${socketUrl}/`);
-      socket.send(Buffer.from(`hello ${index}`));
-      await (await upstream.peers.next()).receives(`hello ${index}`);
-    }
-  });
 
   it('is said by 1014 when it resets, in the middle of anything', async () => {
     const { connect } = await bridged();

@@ -13,11 +13,14 @@ export interface ChoiceRefusal {
 /** Finds the addresses of a name. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
-/** Addresses that a name may not lead to unless it is said: this machine, private networks, and what is no host. */
+/**
+ * Addresses that a name may not lead to unless it is said: this machine, private networks, and what is no host. An IPv4
+ * address that is written as one of IPv6 (`::ffff:127.0.0.1`) is looked up as what it is by `BlockList`.
+ */
 const NOT_PUBLIC = `
   0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
   192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/4 240.0.0.0/4
-  ::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
+  ::/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
 `;
 
 /**
