@@ -1,3 +1,5 @@
+import { HandshakeError } from 'bothways';
+
 /** Something the user can mend: it is shown in one line, without a stack trace, and the exit status is 1. */
 export class Failure extends Error {}
 
@@ -45,4 +47,24 @@ export function listenFailure(error: unknown, host: string, port: number): Failu
   };
   const hint = advice[codeOf(error)];
   return new Failure(`Cannot listen on ${host} port ${port}: ${reasonOf(error)}.${hint ? ` ${hint}` : ''}`);
+}
+
+/** The failure to connect to a `ws:` or `wss:` URL, with what to try. */
+export function connectFailure(error: unknown, url: string): Failure {
+  return new Failure(`Cannot connect to ${withoutCredentials(url)}: ${describeConnect(error)}`);
+}
+
+/** As it was given, but for user name and password: what is printed may be kept. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1');
+}
+
+function describeConnect(error: unknown): string {
+  const system = systemReasonOf(error);
+  if (system) return `${system}. Check the address, and that the server runs.`;
+  const reason = reasonOf(error).replace(/\.$/, '');
+  if (error instanceof HandshakeError && error.status > 0) {
+    return `${reason}. Check the path, and what the server asks for with -H or -p.`;
+  }
+  return `${reason}.`;
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { connectCommand } from './commands/connect.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { playgroundCommand } from './commands/playground.js';
+import { recordingCommand } from './commands/recording.js';
 import { serveCommand } from './commands/serve.js';
 import { Failure } from './failure.js';
 
@@ -16,7 +17,8 @@ const program = new Command('bothways')
   .addCommand(playgroundCommand())
   .addCommand(gatewayCommand())
   .addCommand(serveCommand())
-  .addCommand(connectCommand());
+  .addCommand(connectCommand())
+  .addCommand(recordingCommand());
 
 try {
   await program.parseAsync();

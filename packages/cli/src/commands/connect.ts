@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { connect, HandshakeError, type Connection, type Handlers } from 'bothways';
-import { Failure, reasonOf, systemReasonOf } from '../failure.js';
+import { connect, type Connection, type Handlers } from 'bothways';
+import { connectFailure, withoutCredentials } from '../failure.js';
 import { collect } from '../options.js';
 import { LinePipe } from '../terminal/pipe.js';
 import { promptLines } from '../terminal/prompt.js';
@@ -73,23 +73,8 @@ async function open(
     const options = { headers: header, protocols: protocol, compression, closeTimeout };
     return await connect(url, options, handlers);
   } catch (error) {
-    throw new Failure(`Cannot connect to ${withoutCredentials(url)}: ${describe(error)}`);
+    throw connectFailure(error, url);
   }
-}
-
-/** As it was given, but for user name and password: what is printed may be kept. */
-function withoutCredentials(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1');
-}
-
-function describe(error: unknown): string {
-  const system = systemReasonOf(error);
-  if (system) return `${system}. Check the address, and that the server runs.`;
-  const reason = reasonOf(error).replace(/\.$/, '');
-  if (error instanceof HandshakeError && error.status > 0) {
-    return `${reason}. Check the path, and what the server asks for with -H or -p.`;
-  }
-  return `${reason}.`;
 }
 
 function note(text: string): void {
