@@ -54,6 +54,9 @@ function randomKey(): string {
   return base64.encode(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
+/** As it was before anybody put a class of `sessionWebSocket` in its place. */
+const { WebSocket } = globalThis;
+
 function openSocket(url: URL, events: SocketEvents): ClientSocket {
   const target = new URL(url);
   target.protocol = target.protocol.replace('http', 'ws');

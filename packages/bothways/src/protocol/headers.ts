@@ -12,12 +12,12 @@ const DIGITS = '0123456789';
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** RFC 9110 section 5.6.2: tchar. */
-const TOKEN = charSet(`${DIGITS}${LETTERS}!#$%&'*+-.^_\`|~`);
+const TOKEN = /* @__PURE__ */ charSet(`${DIGITS}${LETTERS}!#$%&'*+-.^_\`|~`);
 /** RFC 3986 section 3.2.2: reg-name, without the comma, which would be the seam between two fields. */
-const REG_NAME = charSet(`${DIGITS}${LETTERS}-._~%!$&'()*+;=`);
+const REG_NAME = /* @__PURE__ */ charSet(`${DIGITS}${LETTERS}-._~%!$&'()*+;=`);
 /** RFC 3986 section 3.2.2: IPv6address. */
-const IPV6 = charSet(`${DIGITS}abcdefABCDEF:.`);
-const DIGIT = charSet(DIGITS);
+const IPV6 = /* @__PURE__ */ charSet(`${DIGITS}abcdefABCDEF:.`);
+const DIGIT = /* @__PURE__ */ charSet(DIGITS);
 
 /** Whether `text` is a token: a header field's name, a subprotocol (RFC 9110 section 5.6.2). */
 export function isToken(text: string): boolean {

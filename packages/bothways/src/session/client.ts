@@ -59,6 +59,8 @@ export interface ClientSettings {
   readonly closeTimeout: number;
   readonly pollInterval: number;
   readonly window: number;
+  /** Whether a session that is gone is begun anew. */
+  readonly renew: boolean;
 }
 
 /** How long a better carrier may take to answer once it has taken over, milliseconds. */
@@ -508,6 +510,10 @@ export class ClientSession implements CarrierHost, Receiver {
       this.#sever();
       return;
     }
+    if (!this.#settings.renew) {
+      this.#give(carrier, loss);
+      return;
+    }
     // Of what this carrier sent nothing was taken, but what was sent before it may have been.
     this.#beginAnew(carrier.isAttached ? this.outgoing.everSent : carrier.sentBefore, loss);
   }
@@ -556,7 +562,7 @@ export class ClientSession implements CarrierHost, Receiver {
     if (this.#closing === undefined) {
       const attaching = [...this.#attempts].find(({ generation }) => generation > 0);
       (this.#newest ?? this.#current ?? attaching)?.farewell();
-      if (GOES_AWAY.has(code)) {
+      if (this.#settings.renew && GOES_AWAY.has(code)) {
         const said = `The server has closed with ${code} ${reason}`.trimEnd();
         this.#beginAnew(this.outgoing.everSent, { kind: 'network', status: 0, reason: said });
         return;

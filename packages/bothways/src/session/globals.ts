@@ -14,6 +14,32 @@ export interface PlatformEventTarget {
 declare const Event: new (type: string) => PlatformEvent;
 declare const EventTarget: new () => PlatformEventTarget;
 
+/** The DOM's `Blob`: bytes that are read later. */
+export interface PlatformBlob {
+  readonly size: number;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare const Blob: new (parts: readonly Uint8Array[]) => PlatformBlob;
+declare const MessageEvent: new (
+  type: string,
+  init: { data: unknown; origin: string },
+) => PlatformMessageEvent;
+
+/** The part of the DOM's `MessageEvent` that a WebSocket uses. */
+export interface PlatformMessageEvent extends PlatformEvent {
+  readonly data: unknown;
+  /** Where the message is from, such as `ws://127.0.0.1:8080`. */
+  readonly origin: string;
+}
+
+/** Looked up when they are used. */
+export const messageParts = {
+  blob: (bytes: Uint8Array): PlatformBlob => new Blob([bytes]),
+  event: (data: unknown, origin: string): PlatformMessageEvent =>
+    new MessageEvent('message', { data, origin }),
+};
+
 export const EventBase = Event;
 export const EventTargetBase = EventTarget;
 

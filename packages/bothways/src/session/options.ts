@@ -27,6 +27,8 @@ export interface SessionOptions {
   pollInterval?: number | undefined;
   /** How long the server has to answer to `close`, milliseconds. 5 seconds. */
   closeTimeout?: number | undefined;
+  /** Whether a session that the server knows no more, or left with 1001 or 1012, is begun anew; else it ends. `true`. */
+  renew?: boolean | undefined;
 }
 
 const CARRIERS: readonly CarrierName[] = [
@@ -64,6 +66,7 @@ const SESSION_RULES: Readonly<
   maxReconnectDelay: TIME,
   pollInterval: TIME,
   closeTimeout: TIME,
+  renew: [(value) => typeof value === 'boolean', 'a boolean'],
 };
 
 /**
@@ -91,5 +94,6 @@ export function settingsOf(options: SessionOptions, others: readonly string[] = 
     closeTimeout: options.closeTimeout ?? 5_000,
     pollInterval: options.pollInterval ?? 1_000,
     window: 1_048_576,
+    renew: options.renew ?? true,
   };
 }

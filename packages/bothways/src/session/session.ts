@@ -293,5 +293,5 @@ function toContent(data: Data): Content {
     return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength).slice();
   }
   if (data instanceof ArrayBuffer) return new Uint8Array(data.slice(0));
-  throw new TypeError('A message is a string or bytes (a Uint8Array, an ArrayBuffer or a view of one)');
+  throw new TypeError('A message is a string, an ArrayBuffer or a view of one');
 }

@@ -24,6 +24,7 @@ export const CLIENT_SETTINGS: ClientSettings = {
   closeTimeout: 60_000,
   pollInterval: 500,
   window: 65_536,
+  renew: true,
 };
 
 export const SERVER_SETTINGS = {
