@@ -11,9 +11,11 @@ const DEBIAN_PACKAGES = {
   'python3-twisted': '/usr/lib/python3/dist-packages/twisted/__init__.py',
   'libwebsockets-test-server': '/usr/bin/libwebsockets-test-server',
   haproxy: '/usr/sbin/haproxy',
+  mosquitto: '/usr/sbin/mosquitto',
   'nats-server': '/usr/sbin/nats-server',
   'nginx-light': '/usr/sbin/nginx',
   openssl: '/usr/bin/openssl',
+  'rabbitmq-server': '/usr/lib/rabbitmq/bin/rabbitmq-server',
   'redis-server': '/usr/bin/redis-server',
 };
 

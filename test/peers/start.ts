@@ -15,6 +15,8 @@ export interface Program {
   /** What installs it; told when the program is missing or does not start. */
   readonly install: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** How long a line may take, seconds; 20 unless told. */
+  readonly secondsToAnswer?: number;
 }
 
 /** A running program whose output, stdout and stderr alike, is read line by line. */
@@ -30,12 +32,11 @@ export interface Peer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const secondsToAnswer = 20;
 const secondsToStop = 5;
 
 /** Starts a program; `line` then waits for the one that says it is ready. */
 export function start(program: Program): Peer {
-  const { name, command, args, install } = program;
+  const { name, command, args, install, secondsToAnswer = 20 } = program;
   if (!existsSync(command)) throw new Error(`${name} is missing (${command}). Install it: ${install}`);
 
   const child = spawn(command, args, {
@@ -120,6 +121,13 @@ export async function freePort(): Promise<number> {
     const port = 20_000 + Math.floor(Math.random() * 12_768);
     if (await isFree(port)) return port;
   }
+}
+
+/** So many, each another one: a port stays free until somebody listens. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }
 
 function isFree(port: number): Promise<boolean> {
