@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { createAuthenticator, type Authenticator } from './authenticate.js';
 import { Admin } from './admin.js';
 import type { GatewayConfig } from './config/schema.js';
+import { Failure } from '../failure.js';
 import { drainBridges } from './drain.js';
 import { Expirations } from './expirations.js';
 import { Listener, type ListenerHost } from './listener.js';
@@ -39,6 +40,8 @@ export class Gateway implements ListenerHost, GatewayContext {
   /** Those that are not in the file any more, and have connections still. */
   readonly #removed = new Set<Route>();
   #router = new Router<Route>([]);
+  /** The sessions of those that are gone go on by requests. */
+  #removedRouter = new Router<Route>([]);
   #ways = new Map<string, Authenticator>();
   #admin: Admin | undefined;
   #adminUrl: string | undefined;
@@ -161,7 +164,7 @@ export class Gateway implements ListenerHost, GatewayContext {
   }
 
   #find({ headers, url = '' }: IncomingMessage): Route | undefined {
-    return this.#router.find(headers.host, url);
+    return this.#router.find(headers.host, url) ?? this.#removedRouter.find(headers.host, url);
   }
 
   /** All that can fail is done before anything is changed. */
@@ -198,6 +201,7 @@ export class Gateway implements ListenerHost, GatewayContext {
   /** Opens what is new, and stops what is not named any more. */
   async #listen(config: GatewayConfig): Promise<void> {
     const named = new Map(config.listen.map((listen) => [keyOf(listen), listen]));
+    this.#checkListeners(config);
     const opened = new Map<string, Listener>();
     try {
       for (const [key, listen] of named) {
@@ -219,10 +223,28 @@ export class Gateway implements ListenerHost, GatewayContext {
     }
   }
 
+  /** @throws {Failure} for a change that a listener cannot make while it listens. */
+  #checkListeners(config: GatewayConfig): void {
+    for (const listen of config.listen) {
+      const { host, port } = listen.address;
+      const isThere = [...this.#listeners.values()].some(
+        ({ config: { address } }) => port !== 0 && address.host === host && address.port === port,
+      );
+      if (!isThere || this.#listeners.has(keyOf(listen))) continue;
+      throw new Failure(
+        `Port ${port}: whether it has TLS, client_ca, require_client_cert and proxy_protocol change with a restart only.`,
+      );
+    }
+  }
+
   /** A route that is not in the file any more goes when its last connection has. */
   #remove(route: Route): void {
     this.#removed.add(route);
-    route.retire(() => this.#removed.delete(route));
+    this.#removedRouter = new Router([...this.#removed]);
+    route.retire(() => {
+      this.#removed.delete(route);
+      this.#removedRouter = new Router([...this.#removed]);
+    });
   }
 }
 

@@ -152,7 +152,7 @@ export class Route implements Place {
   async #accept(request: RequestInfo, socket: Duplex) {
     const parts = this.#parts;
     const { log, metrics } = parts.context;
-    const visit = await openVisit(parts, request, socket);
+    const visit = this.#onEmpty === undefined ? await openVisit(parts, request, socket) : GONE;
     if (!(visit instanceof Refused)) return visit;
     const { status, body, headers, why } = visit;
     const { remoteAddress: address } = request;
@@ -190,6 +190,9 @@ export class Route implements Place {
     }
   }
 }
+
+/** As where no route is: it has been taken out of the file. */
+const GONE = new Refused(404, 'There is no route here.', 'the route is not in the file any more');
 
 type Passed = Record<
   'bytesFromClients' | 'bytesFromServers' | 'messagesFromClients' | 'messagesFromServers',
