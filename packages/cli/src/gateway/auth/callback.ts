@@ -48,6 +48,7 @@ export function createCallbackAuthenticator(name: string, config: CallbackConfig
     maxSockets: MAX_ASKED,
   });
   let asking = 0;
+  let isClosed = false;
 
   async function authenticate(request: RequestInfo, client: Client): Promise<Identity | Refused> {
     if (asking >= MAX_ASKED + MAX_WAITING) return unavailable(503, name, 'too many questions wait');
@@ -63,10 +64,17 @@ export function createCallbackAuthenticator(name: string, config: CallbackConfig
       return unavailable(502, name, reasonOf(error));
     } finally {
       asking--;
+      if (isClosed) leave();
     }
   }
 
-  return { challenge: undefined, authenticate, close: () => agent.destroy() };
+  /** Closes the connections that are kept, when all questions are answered. */
+  function leave(): void {
+    isClosed = true;
+    if (asking === 0) agent.destroy();
+  }
+
+  return { challenge: undefined, authenticate, close: leave };
 }
 
 function writeHeaders(

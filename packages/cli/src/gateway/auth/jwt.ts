@@ -9,7 +9,7 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import { Failure, reasonOf } from '../../failure.js';
-import type { AuthConfig } from '../config/schema.js';
+import { ALGORITHMS, type AuthConfig } from '../config/schema.js';
 import { Refused, RETRY_AFTER } from '../refusal.js';
 import { isUser, keyOf, type Authenticator, type Identity } from './contract.js';
 import { fetchKeys, KeysError } from './jwks.js';
@@ -25,11 +25,8 @@ const LONGEST_TOKEN = 16_384;
 /** The latest time that a `Date` can be, milliseconds. */
 const LAST_TIME = 8.64e15;
 
-/** By public keys; `none` is not among them, and can be named by nobody. */
-const ASYMMETRIC: Algorithms = [
-  ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
-  ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const),
-];
+/** By public keys. `none` is nowhere, and can be named by nobody. */
+const ASYMMETRIC: Algorithms = ALGORITHMS.filter((algorithm) => !algorithm.startsWith('HS'));
 
 /** By a shared secret, and how long that has to be, bytes (RFC 7518 section 3.2). */
 const SYMMETRIC: ReadonlyMap<string, number> = new Map([
