@@ -12,5 +12,14 @@ export default defineConfig({
     // The pages' policy is `default-src 'none'`; every asset is a file of its own.
     assetsInlineLimit: 0,
   },
-  server: { proxy: { '/talk': { target: 'ws://127.0.0.1:8080', ws: true } } },
+  server: {
+    proxy: {
+      // The address of the view is that of its WebSocket.
+      '/talk': {
+        target: 'ws://127.0.0.1:8080',
+        ws: true,
+        bypass: ({ headers }) => (headers.upgrade === undefined ? '/index.html' : undefined),
+      },
+    },
+  },
 });

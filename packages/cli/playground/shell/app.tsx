@@ -1,34 +1,24 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { talk, views, type View } from '../views/index.js';
+import { isOffered } from '../server.js';
+import type { View } from '../views/index.js';
+import { useViewInAddress } from './address.js';
+import { NotHere } from './not-here.js';
 import { Rail } from './rail.js';
-
-function viewInAddress(): View {
-  return views.find(({ id }) => location.hash === `#${id}`) ?? talk;
-}
-
-function useViewInAddress(): View {
-  const [view, setView] = useState(viewInAddress);
-  useEffect(() => {
-    const change = (): void => setView(viewInAddress());
-    addEventListener('hashchange', change);
-    return () => removeEventListener('hashchange', change);
-  }, []);
-  return view;
-}
 
 type Loaded =
   | { readonly view: View; readonly Component: ComponentType }
-  | { readonly view: View; readonly failed: true }
+  | { readonly view: View; readonly missing: 'code' | 'server' }
   | undefined;
 
 function useLoaded(view: View): Loaded {
   const [loaded, setLoaded] = useState<Loaded>(undefined);
   useEffect(() => {
     let current = true;
-    view.load().then(
-      (Component) => current && setLoaded({ view, Component }),
-      () => current && setLoaded({ view, failed: true }),
+    Promise.all([view.load(), isOffered(view.id)]).then(
+      ([Component, isHere]) =>
+        current && setLoaded(isHere ? { view, Component } : { view, missing: 'server' }),
+      () => current && setLoaded({ view, missing: 'code' }),
     );
     return () => {
       current = false;
@@ -40,12 +30,16 @@ function useLoaded(view: View): Loaded {
 export function App() {
   const view = useViewInAddress();
   const loaded = useLoaded(view);
+  useEffect(() => {
+    document.title = `${view.title} · Bothways`;
+  }, [view]);
   return (
     <div class="shell">
       <Rail current={view} />
       <main class="main">
         {loaded && 'Component' in loaded && <loaded.Component />}
-        {loaded && 'failed' in loaded && <LoadFailure view={view} />}
+        {loaded && 'missing' in loaded && loaded.missing === 'server' && <NotHere view={view} />}
+        {loaded && 'missing' in loaded && loaded.missing === 'code' && <LoadFailure view={view} />}
       </main>
     </div>
   );

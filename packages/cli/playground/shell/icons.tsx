@@ -38,6 +38,12 @@ export const TalkIcon = () => (
   </Icon>
 );
 
+export const GatewayIcon = () => (
+  <Icon>
+    <path d="M7.5 3.5v13M12.5 3.5v13M2.5 10h15M5 7.5L2.5 10 5 12.5M15 7.5l2.5 2.5-2.5 2.5" />
+  </Icon>
+);
+
 export const BoardIcon = () => (
   <Icon>
     <path d="M3 14c2.5-7 4.5-9 6-7.5S7 12.5 9 13.5s4-6 8-8" />
@@ -112,6 +118,12 @@ export const ToClientIcon = () => (
   <svg class="to-client" width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
     <path d="M5 8.6L1.1 1.4h7.8z" fill="none" stroke="currentColor" stroke-width="1.4" />
   </svg>
+);
+
+export const UnusedIcon = () => (
+  <Icon size={16}>
+    <circle cx="10" cy="10" r="7.5" stroke-width="2" />
+  </Icon>
 );
 
 export const ConnectingIcon = () => (

@@ -1,4 +1,5 @@
 import { views, type View } from '../views/index.js';
+import { follow } from './address.js';
 import { MarkIcon } from './icons.js';
 import { ThemeSwitch } from './theme-switch.js';
 
@@ -9,10 +10,16 @@ export function Rail({ current }: { readonly current: View }) {
         <MarkIcon />
       </span>
       <nav class="rail-views" aria-label="Views">
-        {views.map(({ id, title, Icon }) => (
-          <a key={id} class="rail-view" href={`#${id}`} aria-current={id === current.id ? 'page' : undefined}>
-            <Icon />
-            {title}
+        {views.map((view) => (
+          <a
+            key={view.id}
+            class="rail-view"
+            href={`./${view.id}`}
+            aria-current={view === current ? 'page' : undefined}
+            onClick={(event) => follow(event, view)}
+          >
+            <view.Icon />
+            {view.title}
           </a>
         ))}
       </nav>

@@ -14,7 +14,7 @@ import './chat/chat.css';
 import './board/board.css';
 
 function endpointUrl(): string {
-  return new URL('talk', location.href.replace(/^http/, 'ws').replace(/#.*/, '')).href;
+  return new URL('talk', location.href.replace(/^http/, 'ws')).href;
 }
 
 type Pane = 'chat' | 'board';

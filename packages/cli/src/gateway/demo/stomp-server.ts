@@ -68,9 +68,7 @@ interface Subscription {
 class Refusal extends Error {}
 
 /** Headers of SEND that are for the server, or that it says anew. */
-const NOT_HANDED_ON: readonly string[] = [
-  ...['content-length', 'destination', 'message-id', 'receipt', 'subscription', 'transaction'],
-];
+const NOT_HANDED_ON = /^(content-length|destination|message-id|receipt|subscription|transaction)$/;
 
 class StompConnection {
   readonly #socket: Socket;
@@ -163,7 +161,7 @@ class StompConnection {
 
   #publish(headers: ReadonlyMap<string, string>, body: Uint8Array): void {
     if (headers.has('transaction')) throw new Refusal('There are no transactions here');
-    const handedOn = [...headers].filter(([name]) => !NOT_HANDED_ON.includes(name));
+    const handedOn = [...headers].filter(([name]) => !NOT_HANDED_ON.test(name));
     this.#topics.publish(need(headers, 'destination'), handedOn, body);
   }
 

@@ -1,15 +1,18 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { useFollowing } from '../../../following.js';
 import { useStore } from '../../../store.js';
 import type { TalkSession } from '../talk-session.js';
 import { DayLine, EventLine, PendingMessage, SaidMessage } from './message.js';
-import type { ChatState, Entry } from './chat-state.js';
+import type { Entry } from './chat-state.js';
 import { OpenWindowButton } from './open-window.js';
 
 /** The log, which stays at its end unless the reader has scrolled up. */
 export function MessageLog({ session }: { readonly session: TalkSession }) {
   const chat = useStore(session.chat);
   const box = useRef<HTMLDivElement>(null);
-  const { atEnd, follow, toEnd } = useFollowing(box, chat);
+  const { atEnd, follow, toEnd } = useFollowing(box, [chat.entries, chat.pending]);
+  // What one writes oneself, one wants to see.
+  useEffect(toEnd, [chat.pending.length]);
   const said = chat.entries.some(({ kind }) => kind === 'said') || chat.pending.length > 0;
   return (
     <div class="log-frame">
@@ -39,31 +42,6 @@ export function MessageLog({ session }: { readonly session: TalkSession }) {
       )}
     </div>
   );
-}
-
-function useFollowing(box: { readonly current: HTMLDivElement | null }, chat: ChatState) {
-  const [atEnd, setAtEnd] = useState(true);
-  const toEnd = (): void => {
-    const { current } = box;
-    if (current) current.scrollTop = current.scrollHeight;
-  };
-  const follow = (): void => {
-    const { current } = box;
-    if (current) setAtEnd(current.scrollHeight - current.scrollTop - current.clientHeight < 32);
-  };
-  useLayoutEffect(() => {
-    if (atEnd) toEnd();
-  }, [chat.entries, chat.pending]);
-  useEffect(() => {
-    if (!box.current) return undefined;
-    // The end moves when the composer grows, the window changes or a phone's keyboard appears.
-    const observer = new ResizeObserver(() => atEnd && toEnd());
-    observer.observe(box.current);
-    return () => observer.disconnect();
-  }, [atEnd]);
-  // What one writes oneself, one wants to see.
-  useEffect(toEnd, [chat.pending.length]);
-  return { atEnd, follow, toEnd };
 }
 
 function EmptyLog({ alone }: { readonly alone: boolean }) {

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { formatCount } from '../../../format.js';
 import { ClosedIcon } from '../../../shell/icons.js';
 import { useStore } from '../../../store.js';
-import { closeMeaning } from './close-codes.js';
+import { closeMeaning } from '../../../close-codes.js';
 import type { Closing, Link, LinkState } from './link.js';
 
 /** While there is no connection: with which code it ended, why, and what happens next. */

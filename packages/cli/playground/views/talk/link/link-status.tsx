@@ -18,7 +18,7 @@ export function LinkStatus({ link }: { readonly link: Link }) {
   const { word, Icon } = phases[phase];
   return (
     <div class="link-status">
-      <span class={`link-phase link-phase-${phase}`} role="status">
+      <span class={`phase phase-${phase}`} role="status">
         <Icon />
         <span class="unseen">Connection: </span>
         {word}
