@@ -77,11 +77,11 @@ function checkJwt(
   { jwks, secret_file, algorithms = [] }: AuthConfig & { type: 'jwt' },
 ): Finding[] {
   if ((jwks === undefined) === (secret_file === undefined)) {
-    const has = jwks === undefined ? 'has neither' : 'has both';
+    const has = jwks === undefined ? 'has neither "jwks" nor' : 'has both "jwks" and';
     return [
       {
         path,
-        message: `${has} "jwks" and "secret_file": give one, the keys of the issuer or a shared secret`,
+        message: `${has} "secret_file": give one, the keys of the issuer or a shared secret`,
       },
     ];
   }
@@ -123,8 +123,8 @@ function checkUpstream({ path, value }: Part<RouteConfig>): Finding[] {
   const { upstream = [], choose_upstream, upstream_tls = {}, starttls, protocol } = value;
   const findings: Finding[] = [];
   if (upstream.length > 0 === (choose_upstream !== undefined)) {
-    const has = choose_upstream === undefined ? 'has neither' : 'has both';
-    const message = `${has} "upstream" and "choose_upstream": give one, the server or those that a client may choose`;
+    const has = choose_upstream === undefined ? 'has neither "upstream" nor' : 'has both "upstream" and';
+    const message = `${has} "choose_upstream": give one, the server or those that a client may choose`;
     findings.push({ path, message });
   }
   if ((upstream_tls.cert === undefined) !== (upstream_tls.key === undefined)) {

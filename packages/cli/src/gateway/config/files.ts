@@ -106,7 +106,13 @@ function checkCertificate(part: Part<object>, table: string, authority: string, 
   const findings = [
     checkPem(part, [table, 'cert'], { cert }, 'has no certificate that can be read: it must be PEM'),
     checkPem(part, [table, 'key'], { key }, 'has no key that can be read: it must be PEM, and not encrypted'),
-    checkPem(part, [table, authority], { ca }, 'has no certificates that can be read: they must be PEM'),
+    // As authorities Node takes anything, and then trusts nobody.
+    checkPem(
+      part,
+      [table, authority],
+      { cert: ca },
+      'has no certificates that can be read: they must be PEM',
+    ),
   ].flat();
   if (findings.length > 0 || cert === undefined || key === undefined) return findings;
   return checkPem(part, [table, 'key'], { cert, key }, 'is not the key of the certificate "cert"');
@@ -115,7 +121,7 @@ function checkCertificate(part: Part<object>, table: string, authority: string, 
 function checkPem(
   part: Part<object>,
   path: Path,
-  options: { [Name in 'cert' | 'key' | 'ca']?: Buffer | undefined },
+  options: { [Name in 'cert' | 'key']?: Buffer | undefined },
   message: string,
 ): Finding[] {
   if (Object.values(options).every((content) => content === undefined)) return [];

@@ -19,7 +19,7 @@ export function listKnownOptions(): KnownOption[] {
 function optionsIn(schema: JsonSchema, prefix: string): KnownOption[] {
   return branchesOf(schema).flatMap((branch) => [
     ...(branch.items === undefined ? [] : optionsIn(branch.items, prefix)),
-    ...entriesOf(branch).flatMap((entry) => optionsIn(entry, `${prefix}${String(typeOf(entry) ?? '*')}.`)),
+    ...entriesOf(branch).flatMap((entry) => optionsIn(entry, `${prefix}${typeOf(entry) ?? '*'}.`)),
     ...Object.entries(branch.properties ?? {}).flatMap(([name, child]) => {
       const below = optionsIn(child, `${prefix}${name}.`);
       const isRequired = branch.required?.includes(name) === true;
@@ -38,8 +38,8 @@ function entriesOf({ additionalProperties: entries }: JsonSchema): JsonSchema[] 
   return typeof entries === 'object' ? branchesOf(entries) : [];
 }
 
-function typeOf(schema: JsonSchema): unknown {
-  return schema.properties?.['type']?.const;
+function typeOf(schema: JsonSchema): string | undefined {
+  return schema.properties?.['type']?.const as string | undefined;
 }
 
 /** The values that a configuration has for an option, in whichever tables. */

@@ -153,7 +153,7 @@ export type UpstreamAddress =
 
 /** @returns `undefined` for what is no address of a server. */
 export function parseUpstream(url: string): UpstreamAddress | undefined {
-  const [, socket] = /^unix:(?:\/\/)?(\/[^\0]+)$/.exec(url) ?? [];
+  const [, socket] = /^unix:(?:\/\/)?(\/(?!\/)[^\0]+)$/.exec(url) ?? [];
   if (socket !== undefined) return { scheme: 'unix', path: socket };
   const match = /^(tcp|tls):\/\/(?:\[([\da-fA-F:.]+)\]|(\w(?:[\w.-]*\w)?)):(\d{1,5})$/.exec(url);
   if (match === null) return undefined;
