@@ -96,7 +96,7 @@ export class XmppCodec implements Codec, ServerStreamOwner {
       this.#blameServer(error.message);
       return;
     }
-    if (this.#tls === 'proceeding') void this.#secure(this.#stream);
+    if (this.#tls === 'proceeding' && !this.#isOver) void this.#secure(this.#stream);
   }
 
   onServerEnd(): Ending {
