@@ -15,6 +15,7 @@ const DEBIAN_PACKAGES = {
   'nats-server': '/usr/sbin/nats-server',
   'nginx-light': '/usr/sbin/nginx',
   openssl: '/usr/bin/openssl',
+  prosody: '/usr/bin/prosody',
   'rabbitmq-server': '/usr/lib/rabbitmq/bin/rabbitmq-server',
   'redis-server': '/usr/bin/redis-server',
 };
