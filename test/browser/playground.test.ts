@@ -1,75 +1,47 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
+import { resolve } from 'node:path';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TestCommand } from '../../packages/cli/src/test-command.js';
-
-const screenshots = resolve(import.meta.dirname, '../../artifacts/screenshots');
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+import {
+  findsNothingWrong,
+  fitsItsWidth,
+  launchChromium,
+  phone,
+  photograph as photographAs,
+  tablet,
+  wide,
+  Windows,
+} from './chromium.js';
 
 /** What `npm start` runs. */
 const start = resolve(import.meta.dirname, '../../scripts/start.mjs');
 
-const wide = { width: 1440, height: 900 };
-const tablet = { width: 820, height: 1180 };
-const phone = { width: 390, height: 844 };
-
 let browser: Browser;
 let server: TestCommand;
 let address: string;
-let windows: Page[] = [];
-/** What the pages complained about: errors and warnings of the console, exceptions, answers that are errors. */
-let complaints: string[] = [];
-/** What a browser has to say when a test takes the server away. */
-let forgiven: RegExp | undefined;
+let windows: Windows;
 
 beforeAll(async () => {
-  mkdirSync(screenshots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  browser = await launchChromium();
 });
 
 afterAll(async () => browser.close());
 
 beforeEach(async () => {
-  windows = [];
-  complaints = [];
-  forgiven = undefined;
+  windows = new Windows(browser);
   server = new TestCommand(['--port', '0'], {}, start);
   address = await server.address();
 });
 
 afterEach(async () => {
-  await Promise.all(windows.map(async (page) => page.context().close()));
+  await windows.close();
   await server[Symbol.asyncDispose]();
-  if (complaints.length > 0) throw new Error(`The pages complained:\n${complaints.join('\n')}`);
+  windows.checkComplaints();
 });
 
 /** Opens a window of its own, with nothing remembered, and waits until it is connected. */
 async function open(name: string, options: BrowserContextOptions = {}, at = address): Promise<Page> {
-  const context = await browser.newContext({ viewport: wide, locale: 'en-GB', ...options });
-  const page = await context.newPage();
-  windows.push(page);
-  page.setDefaultTimeout(10_000);
-  page.on('console', (message) => {
-    const isComplaint = message.type() === 'error' || message.type() === 'warning';
-    if (isComplaint && !forgiven?.test(message.text())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('response', (response) => {
-    if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
-  });
+  const page = await windows.open(options);
   await page.addInitScript(
     `localStorage.getItem('bothways.name') ?? localStorage.setItem('bothways.name', '${name}')`,
   );
@@ -130,15 +102,8 @@ async function becomesEmpty(page: Page): Promise<void> {
   await expect.poll(async () => painted(page), { timeout: 10_000 }).toBe(0);
 }
 
-async function findsNothingWrong(page: Page): Promise<void> {
-  await page.evaluate(axeSource);
-  const found = await page.evaluate<{ id: string; nodes: string[] }[]>(`axe.run().then(({ violations }) =>
-    violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => html + failureSummary) })))`);
-  expect(found).toEqual([]);
-}
-
 async function photograph(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(screenshots, `talk-${name}.png`) });
+  await photographAs(page, `talk-${name}`);
 }
 
 /** A window that is covered or minimised. */
@@ -305,7 +270,7 @@ describe('when the server goes away', () => {
     await say(ada, 'Before');
     await hears(eve, 'Before');
 
-    forgiven = /ERR_CONNECTION_REFUSED/;
+    windows.forgiven = /ERR_CONNECTION_REFUSED/;
     first.stop();
     await ada.getByRole('status').filter({ hasText: 'Connection: Closed' }).waitFor();
     expect(await first.ended()).toBe(0);
@@ -359,8 +324,7 @@ describe('on every screen', () => {
       await hears(page, `Written in the ${colorScheme}`);
       await findsNothingWrong(page);
       await photograph(page, `${name}-${colorScheme}`);
-      const overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`;
-      expect(await page.evaluate(overflow)).toBe(0);
+      await fitsItsWidth(page);
       if (name === 'phone') await showsTheBoardInstead(page, eve, colorScheme);
     }
   });

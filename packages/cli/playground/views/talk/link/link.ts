@@ -125,7 +125,7 @@ export class Link {
     this.#stopPings();
     const socket = this.#socket;
     this.#socket = undefined;
-    socket?.close(1001);
+    socket?.close(1000);
   }
 
   #current(socket: WebSocket): boolean {
