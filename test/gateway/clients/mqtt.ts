@@ -1,4 +1,4 @@
-import { connect as connectMqtt, type MqttClient } from 'mqtt';
+import mqtt, { type MqttClient } from 'mqtt';
 import { type Client, type Content, Received, runUntilEnd, watchSocket } from './talk.js';
 
 /** MQTT 3.1.1 by `mqtt`: a subscription, and messages to it with QoS 1. */
@@ -14,7 +14,7 @@ async function talkMqtt(
 ): ReturnType<Client> {
   const watched = watchSocket(WebSocket);
   const received = new Received(contents.length);
-  const client = connectMqtt(url, {
+  const client = mqtt.connect(url, {
     protocolVersion,
     username: user,
     password,
