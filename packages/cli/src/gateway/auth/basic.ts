@@ -39,6 +39,8 @@ export async function createBasicAuthenticator(
   config: BasicConfig,
   now: () => number,
 ): Promise<Authenticator> {
+  if (!/^[ -~]*$/.test(config.realm))
+    throw new Failure(`auth.${name}: "realm" has to be of printable ASCII.`);
   const users = await readUsers(name, config.users_file);
   // A user who is not there takes as long as one who is.
   const [dummy = NOBODY] = users.values();

@@ -231,6 +231,13 @@ describe('a JSON Web Token', () => {
     expect(refusal.why.length).toBeLessThan(200);
   });
 
+  it('that is longer than all header fields may be is not looked at', async () => {
+    const way = await withKeys([ec], { token: ['query:token'] });
+    const url = `/?token=${await byEc({ ...CLAIMS, padding: 'x'.repeat(16_384) })}`;
+    const refusal = await refused(way.authenticate(request({ url }), client()));
+    expect(refusal.why).toBe('jwt main: it has more than 16384 characters');
+  });
+
   it('is refused beside another one, and nothing that is said has it', async () => {
     const way = await withKeys([ec], { token: ['query:token'] });
     const [good, late] = [await byEc(), await byEc({ ...CLAIMS, exp: 1 })];
