@@ -1,14 +1,6 @@
 import { findSubprotocol, MessageSplitter } from 'bothways/subprotocols';
 import { decodeAmqp } from './amqp.js';
-import {
-  countBytes,
-  decoded,
-  lenientTextOf,
-  malformed,
-  showBytes,
-  type Decoded,
-  type Side,
-} from './decoded.js';
+import { countBytes, decoded, lenientTextOf, malformed, type Decoded, type Side } from './decoded.js';
 import { MqttDecoder } from './mqtt.js';
 import { decodeStomp } from './stomp.js';
 import { decodeXmpp } from './xmpp.js';
@@ -93,8 +85,8 @@ class SplitDecoder implements Decoder {
 
 function showMessage(message: string | Uint8Array): Decoded {
   const bytes = bytesOfMessage(message);
-  if (typeof message === 'string') return decoded('text', message, [], bytes);
-  return decoded('binary', `${countBytes(bytes.length)} ${showBytes(bytes)}`, [], bytes);
+  const kind = typeof message === 'string' ? 'text' : 'binary';
+  return decoded(kind, `${kind} ${countBytes(bytes.length)}`, [], bytes);
 }
 
 const encoder = new TextEncoder();

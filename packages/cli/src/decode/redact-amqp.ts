@@ -68,12 +68,17 @@ function redactFrame(frame: Uint8Array): Uint8Array {
   const secret = SECRET_FIELDS[code];
   if (secret === undefined) return frame;
   const list = starField(reader, secret);
+  if (list === undefined) return frame;
   const body = concatBytes(frame.subarray(4, reader.at), list);
   return concatBytes(uint32Bytes(4 + body.length), body);
 }
 
-/** @returns the list at the reader, which stays before it, with stars for one field. */
-function starField(reader: ByteReader, secret: number): Uint8Array {
+const NULL = 0x40;
+/** Binary of less than 256 bytes. */
+const STAR_VALUE = concatBytes(Uint8Array.of(0xa0, stars.length), stars);
+
+/** @returns the list at the reader, which stays before it, with stars for one field; `undefined` when that has no value. */
+function starField(reader: ByteReader, secret: number): Uint8Array | undefined {
   const start = reader.at;
   const format = reader.uint8();
   if (format !== 0xc0 && format !== 0xd0 && format !== 0x45) throw new Malformed('no list');
@@ -84,17 +89,16 @@ function starField(reader: ByteReader, secret: number): Uint8Array {
   let count = 0;
   if (format !== 0x45) count = isShort ? items.uint8() : items.uint32();
   const parts: Uint8Array[] = [];
+  let hasSecret = false;
   for (let index = 0; index < count; index++) {
     const from = items.at;
     skipValue(items);
-    const isNull = items.bytes[from] === 0x40;
-    parts.push(
-      index === secret && !isNull
-        ? concatBytes(Uint8Array.of(0xa0, stars.length), stars)
-        : items.bytes.subarray(from, items.at),
-    );
+    const isSecret = index === secret && items.bytes[from] !== NULL;
+    hasSecret ||= isSecret;
+    parts.push(isSecret ? STAR_VALUE : items.bytes.subarray(from, items.at));
   }
   reader.at = start;
+  if (!hasSecret) return undefined;
   const content = concatBytes(...parts);
   return concatBytes(Uint8Array.of(0xd0), uint32Bytes(4 + content.length), uint32Bytes(count), content);
 }

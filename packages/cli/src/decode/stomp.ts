@@ -39,7 +39,7 @@ function findHead(
 ): { readonly end: number; readonly bodyStart: number } | undefined {
   for (let at = message.indexOf(LF, start); at !== -1; at = message.indexOf(LF, at + 1)) {
     const next = message[at + 1] === CR ? at + 2 : at + 1;
-    if (message[next] === LF) return { end: at, bodyStart: next + 1 };
+    if (message[next] === LF) return { end: message[at - 1] === CR ? at - 1 : at, bodyStart: next + 1 };
   }
   return undefined;
 }
