@@ -51,6 +51,11 @@ describe('AMQP', () => {
     expect(endsIn(amqp.fromServer(), digits)).toEqual({ ends: [20, 31, 39], isWithin: false });
   });
 
+  it('goes by the last header that was there', () => {
+    const digits = [HEARTBEAT, HEADER_1_0, EMPTY, HEADER_0_9_1, HEARTBEAT].join(' ');
+    expect(endsIn(amqp.fromServer(), digits)).toEqual({ ends: [8, 16, 24, 32, 40], isWithin: false });
+  });
+
   it.each([HEADER_0_10, HEADER_TLS, '41 4d 51 50 07 07 07 07'])(
     'may be refused by a server with the header %s, behind which nothing may follow',
     (header) => {
