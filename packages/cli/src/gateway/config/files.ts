@@ -31,7 +31,8 @@ export function resolveFiles(config: GatewayConfig, folder: string): GatewayConf
     for (const path of paths) {
       const owner = valueAt(part, path.slice(0, -1)) as Record<string, unknown> | undefined;
       const [file, key] = [valueAt(part, path), path.at(-1)!];
-      if (owner !== undefined && typeof file === 'string' && !isUrl(file)) owner[key] = resolve(folder, file);
+      if (owner !== undefined && typeof file === 'string' && !isHttpUrl(file))
+        owner[key] = resolve(folder, file);
     }
   };
   for (const part of resolved.listen) change(part, OF_LISTENER);
@@ -40,8 +41,6 @@ export function resolveFiles(config: GatewayConfig, folder: string): GatewayConf
   for (const part of resolved.routes) change(part, [...OF_ROUTE, RECORDINGS]);
   return resolved;
 }
-
-const isUrl = isHttpUrl;
 
 /** Looks at the files that are named, in so far as the gateway reads them by itself. */
 export function checkFiles(parts: Parts, folder: string): Finding[] {
@@ -63,16 +62,13 @@ export function checkFiles(parts: Parts, folder: string): Finding[] {
 function checkReadable(part: Part<object>, paths: readonly Path[], folder: string): Finding[] {
   return paths.flatMap((path) => {
     const name = valueAt(part.value, path);
-    if (typeof name !== 'string' || isUrl(name)) return [];
-    const reason = whyUnreadable(resolve(folder, name));
-    return reason === undefined
-      ? []
-      : [
-          {
-            path: [...part.path, ...path],
-            message: `names a file that cannot be read, ${resolve(folder, name)}: ${reason}`,
-          },
-        ];
+    if (typeof name !== 'string' || isHttpUrl(name)) return [];
+    const file = resolve(folder, name);
+    const reason = whyUnreadable(file);
+    if (reason === undefined) return [];
+    return [
+      { path: [...part.path, ...path], message: `names a file that cannot be read, ${file}: ${reason}` },
+    ];
   });
 }
 
@@ -91,18 +87,14 @@ function checkCertificate(part: Part<object>, table: string, authority: string, 
     const name = valueAt(part.value, [table, key]);
     return typeof name === 'string' ? readFileSync(resolve(folder, name)) : undefined;
   };
-  let contents: {
-    readonly cert: Buffer | undefined;
-    readonly key: Buffer | undefined;
-    readonly ca: Buffer | undefined;
-  };
+  let contents: readonly (Buffer | undefined)[];
   try {
-    contents = { cert: read('cert'), key: read('key'), ca: read(authority) };
+    contents = [read('cert'), read('key'), read(authority)];
   } catch {
     // A file that cannot be read has been reported.
     return [];
   }
-  const { cert, key, ca } = contents;
+  const [cert, key, ca] = contents;
   const findings = [
     checkPem(part, [table, 'cert'], { cert }, 'has no certificate that can be read: it must be PEM'),
     checkPem(part, [table, 'key'], { key }, 'has no key that can be read: it must be PEM, and not encrypted'),

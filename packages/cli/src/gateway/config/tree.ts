@@ -48,7 +48,7 @@ export function valueOf(tree: Tree): unknown {
 
 /**
  * Where something is: the value, where one is there; its key, where that is asked for; and what it is missing from, where
- * there is none. One table may stand for a list of one: its index is passed over.
+ * there is none.
  */
 export function locate(tree: Tree, path: Path, part: 'key' | 'value'): Position {
   let at: { readonly position: Position; readonly tree: Tree } = { position: tree.position, tree };
@@ -63,7 +63,7 @@ export function locate(tree: Tree, path: Path, part: 'key' | 'value'): Position 
 function find(tree: Tree, step: string | number): Entry | undefined {
   if (tree.kind === 'table' && typeof step === 'string') return tree.entries.get(step);
   if (typeof step === 'string') return undefined;
-  if (tree.kind !== 'list') return step === 0 ? { position: tree.position, tree } : undefined;
+  if (tree.kind !== 'list') return undefined;
   const item = tree.items[step];
   return item && { position: item.position, tree: item };
 }

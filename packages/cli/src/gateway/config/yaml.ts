@@ -9,8 +9,9 @@ import {
   isSeq,
   type CST,
   type Document,
+  type Node,
+  type Pair,
 } from 'yaml';
-import type { Node, Pair } from 'yaml';
 import type { Path, Position, Problem } from './problem.js';
 import { createTable, type List, type Reading, type Table, type Tree } from './tree.js';
 
@@ -28,10 +29,10 @@ export function readYaml(text: string): Reading {
     if (deep !== undefined) return refuseWhole(refuse(positionAt(deep.offset), [], TOO_DEEP));
     const [document, second] = new Composer(PLAIN).compose(tokens, true, text.length);
     const problems = checkDocument(document!, positionAt);
-    if (second)
-      problems.push(
-        refuse(positionAt(second.range[0]), [], 'begins a second document: leave one of the two'),
-      );
+    if (second !== undefined) {
+      const message = 'begins a second document: leave one of the two';
+      problems.push(refuse(positionAt(second.range[0]), [], message));
+    }
     if (problems.length > 0) return { tree: undefined, problems };
     return new TreeBuilder(positionAt).read(document!.contents);
   } catch (error) {
@@ -52,8 +53,9 @@ function checkDocument(
   const problems = [...errors, ...warnings].map(({ pos: [start], message }) =>
     refuse(positionAt(start), [], `is no YAML: ${message}`),
   );
-  if (directives.yaml.version !== '1.2')
+  if (directives.yaml.version !== '1.2') {
     problems.push(refuse(START, [], 'must be YAML 1.2: leave "%YAML" out'));
+  }
   return problems;
 }
 
@@ -130,13 +132,8 @@ class TreeBuilder {
     const position = this.#positionOf(node);
     this.#values++;
     if (this.#values > MAX_VALUES) {
-      throw new Excess(
-        refuse(
-          position,
-          [],
-          `has more than ${MAX_VALUES} values, counted for each alias that stands for them`,
-        ),
-      );
+      const message = `has more than ${MAX_VALUES} values, counted for each alias that stands for them`;
+      throw new Excess(refuse(position, [], message));
     }
     if (path.length > MAX_DEPTH) throw new Excess(refuse(position, path.slice(0, 1), TOO_DEEP));
     if (isAlias(node)) return this.#resolveAlias(node.source, position, path);
@@ -150,9 +147,8 @@ class TreeBuilder {
   #resolveAlias(anchor: string, position: Position, path: Path): Tree {
     const node = this.#anchors.get(anchor);
     if (node !== undefined) return this.#build(node, path, true);
-    this.#problems.push(
-      refuse(position, path, `is an alias of "${anchor}", but no "&${anchor}" stands before it`),
-    );
+    const message = `is an alias of "${anchor}", but no "&${anchor}" stands before it`;
+    this.#problems.push(refuse(position, path, message));
     return { kind: 'leaf', value: undefined, position };
   }
 
