@@ -268,6 +268,12 @@ describe('an error of the stream', () => {
     expect(carried.toServer).toEqual([END]);
   });
 
+  test('after the client has closed it does not change how the client’s ends', () => {
+    const carried = new Carried().opened().client(CLOSE).server(error('undefined-condition'));
+    expect(carried.toClient).toEqual([error('undefined-condition'), CLOSE]);
+    expect(carried.ending?.code).toBe(1000);
+  });
+
   test('in place of features comes in a stream that is open', () => {
     const carried = new Carried({ starttls: 'required' }).client(OPEN).server(HEADER, error('host-unknown'));
     expect(carried.toClient).toEqual([ANSWER, error('host-unknown'), CLOSE]);

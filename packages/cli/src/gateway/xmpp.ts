@@ -29,6 +29,8 @@ export interface XmppOptions extends CodecOptions {
 const CLOSE = `<close xmlns='${FRAMING}'/>`;
 const END = '</stream:stream>';
 
+const CLOSED: Ending = { code: CloseCode.NORMAL, reason: 'The stream is closed' };
+
 /**
  * XMPP over WebSocket (RFC 7395) for a server that speaks it over TCP (RFC 6120): `<open/>` and `<close/>` become the
  * start and the end of `<stream:stream>`, each message is one of its children, and the other way round.
@@ -104,7 +106,7 @@ export class XmppCodec implements Codec, ServerStreamOwner {
     if (!this.#isClosedByClient)
       return { code: CloseCode.BAD_GATEWAY, reason: 'The server left without closing its stream' };
     this.#sendToClient(CLOSE);
-    return { code: CloseCode.NORMAL, reason: 'The stream is closed' };
+    return CLOSED;
   }
 
   onClientEnd(): void {
@@ -174,7 +176,7 @@ export class XmppCodec implements Codec, ServerStreamOwner {
     if (this.#isAnswered) this.#closeToServer();
     else {
       this.#sendToClient(CLOSE);
-      this.#finish({ code: CloseCode.NORMAL, reason: 'The stream is closed' });
+      this.#finish(CLOSED);
     }
   }
 
@@ -222,7 +224,7 @@ export class XmppCodec implements Codec, ServerStreamOwner {
   onStreamEnd(): void {
     if (this.#isOver) return;
     this.#sendToClient(CLOSE);
-    this.#finish({ code: CloseCode.NORMAL, reason: 'The stream is closed' });
+    this.#finish(CLOSED);
   }
 
   /** The client gets an error of the stream in a stream that is open (RFC 6120 section 4.9.1.2). */
@@ -230,7 +232,7 @@ export class XmppCodec implements Codec, ServerStreamOwner {
     if (!this.#isAnswered) this.#answer();
     this.#sendToClient(error.xml);
     this.#sendToClient(CLOSE);
-    this.#finish(endOfStreamError(error));
+    this.#finish(this.#isClosedByClient ? CLOSED : endOfStreamError(error));
   }
 
   /** STARTTLS is between the gateway and the server: the client sees the stream that comes after it. */
