@@ -36,6 +36,8 @@ test.each<[client: ClientName, server: string, platform: Way['platform'], carrie
   ['mqtt-5', 'Mosquitto', 'Chromium', 'long-polling'],
   ['xmpp', 'Prosody', 'Node', 'websocket'],
   ['xmpp', 'Prosody', 'Chromium', 'websocket'],
+  // In this page the global class is that of sessions, and they find the platform's.
+  ['xmpp', 'Prosody', 'Chromium', 'session'],
   ['xmpp', 'Prosody', 'Node', 'long-polling'],
   ['redis', 'Redis', 'Node', 'websocket'],
   ['redis', 'Redis', 'Chromium', 'websocket'],

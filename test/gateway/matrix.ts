@@ -16,6 +16,7 @@ export interface Way {
 }
 
 const WEBSOCKET = { carrier: 'websocket', isByGateway: true } as const;
+const SESSION = { carrier: 'session', isByGateway: true } as const;
 const LONG_POLLING = { carrier: 'long-polling', isByGateway: true } as const;
 const OWN = { carrier: 'websocket', isByGateway: false } as const;
 
@@ -23,9 +24,11 @@ const OWN = { carrier: 'websocket', isByGateway: false } as const;
 export const WAYS: readonly Way[] = [
   { platform: 'Node', ...OWN },
   { platform: 'Node', ...WEBSOCKET },
+  { platform: 'Node', ...SESSION },
   { platform: 'Node', ...LONG_POLLING },
   { platform: 'Chromium', ...OWN },
   { platform: 'Chromium', ...WEBSOCKET },
+  { platform: 'Chromium', ...SESSION },
   { platform: 'Chromium', ...LONG_POLLING },
 ];
 
@@ -69,7 +72,12 @@ function talkInNode({ client }: Target, carrier: Carrier, account: Account): Pro
   return talk({ ...account, WebSocket: socketClassOf(carrier, WebSocket) }, contents);
 }
 
-function judge({ client, protocol }: Target, { isByGateway }: Way, outcome: Outcome): string[] {
+/** What of an outcome is not as it should be. */
+export function judge(
+  { client, protocol }: Pick<Target, 'client' | 'protocol'>,
+  { isByGateway }: Pick<Way, 'isByGateway'>,
+  outcome: Outcome,
+): string[] {
   const problems: string[] = [];
   const expected = CLIENTS[client].contents.map(shown);
   if (!isDeepStrictEqual(outcome.received, expected)) problems.push('messages are not what was published');

@@ -1,3 +1,4 @@
+import type { Carrier } from './carriers.js';
 import { type Cell, type Way, WAYS } from './matrix.js';
 
 /** The cells as a table of Markdown, with a row for each client at a server and a column for each way. */
@@ -28,9 +29,14 @@ export function writeProblems(cells: readonly Cell[]): string {
 }
 
 export function nameWay({ platform, carrier, isByGateway }: Way): string {
-  const by = isByGateway ? (carrier === 'websocket' ? 'gateway' : `gateway, ${carrier}`) : 'its own listener';
-  return `${platform}: ${by}`;
+  return `${platform}: ${isByGateway ? BY_GATEWAY[carrier] : 'its own listener'}`;
 }
+
+const BY_GATEWAY: Readonly<Record<Carrier, string>> = {
+  websocket: 'gateway',
+  session: 'gateway, session',
+  'long-polling': 'gateway, session on long polling',
+};
 
 /** A mark, how many messages came and the close code; nothing where the server has no such listener. */
 function writeCell(row: readonly Cell[], way: Way): string {
