@@ -46,6 +46,7 @@ describe('the connections of a route', () => {
     const place = entered(limiter, '192.0.2.1', 'ada');
     const second = limiter.enter('192.0.2.2') as Place;
     expect(second.assignUser('ada')).toMatchObject({ status: 429, why: 'limit: connections_per_user' });
+    expect(limiter.connections).toBe(1);
     second.leave();
     expect(limiter.connections).toBe(1);
     entered(limiter, '192.0.2.2', 'bob');

@@ -57,10 +57,11 @@ export function readCertificate(socket: Duplex): ClientCertificate | undefined {
   return { isTrusted: transport.authorized === true, names };
 }
 
-/** Of `DNS:a.example, email:b@c.example`, as Node writes it, where a name that could be mistaken is a string of JSON. */
+/** Of `DNS:a.example, email:b@c.example`, as Node writes it: a name with a comma is a string of JSON that has none. */
 function parseAlternativeNames(text: string): string[] {
-  const pattern = /(?:^|, )(?:DNS|email|URI):("(?:[^"\\]|\\.)*"|[^",]+)(?=, |$)/g;
-  return [...text.matchAll(pattern)].map(([, value = '']) =>
-    value.startsWith('"') ? (JSON.parse(value) as string) : value,
-  );
+  return text.split(', ').flatMap((name) => {
+    const [, value] = /^(?:DNS|email|URI):(.+)$/.exec(name) ?? [];
+    if (value === undefined) return [];
+    return value.startsWith('"') ? (JSON.parse(value) as string) : value;
+  });
 }
