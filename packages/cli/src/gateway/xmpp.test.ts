@@ -358,7 +358,7 @@ describe('a client that sends', () => {
         expect(seen.ending?.code ?? 'open').toBe(carried.ending === undefined ? 'open' : 1000);
         expect(seen.toClient).toHaveLength(1);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 });
