@@ -44,8 +44,14 @@ export class TestCommand implements AsyncDisposable {
       if (this.process.exitCode !== null) {
         throw new Error(`It ended without saying ${String(pattern)}:\n${this.stdout}${this.stderr}`);
       }
-      await Promise.race([new Promise<void>((resolve) => (this.#seen = resolve)), this.#ended]);
+      await this.more();
     }
+  }
+
+  /** Waits until it says anything more. */
+  async more(): Promise<void> {
+    if (this.process.exitCode !== null) throw new Error(`It ended:\n${this.stdout}${this.stderr}`);
+    await Promise.race([new Promise<void>((resolve) => (this.#seen = resolve)), this.#ended]);
   }
 
   /** The address that a server says it listens on, without its scheme: `127.0.0.1:8080/`. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { closing, connectionsAre, join, startGateway, startUpstream } from './test-gateway.js';
+import { closing, connectionsAre, join, resetSocket, startGateway, startUpstream } from './test-gateway.js';
 
 const STOMP = { protocols: ['v12.stomp'] };
 
@@ -158,7 +158,7 @@ describe('A server that cannot be had', () => {
     const { socket, peer, closed } = await connect();
     socket.send(Buffer.from('a'));
     await peer.receives('a');
-    peer.socket.resetAndDestroy();
+    resetSocket(peer.socket);
     expect(await closing(closed)).toEqual([1014, 'The server behind the gateway broke off']);
   });
 });

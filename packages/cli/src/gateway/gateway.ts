@@ -2,7 +2,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Duplex } from 'node:stream';
 import { createAuthenticator, type Authenticator } from './authenticate.js';
 import { Admin } from './admin.js';
-import type { GatewayConfig } from './config/schema.js';
+import { compareConfigs, type ConfigDifference } from './config/compare.js';
+import { nameRoute, type GatewayConfig } from './config/schema.js';
 import { Failure } from '../failure.js';
 import { drainBridges } from './drain.js';
 import { Expirations } from './expirations.js';
@@ -11,7 +12,7 @@ import { createLog, type Log } from './log.js';
 import { GatewayMetrics } from './metrics.js';
 import { RETRY_AFTER, Refused } from './refusal.js';
 import { Route } from './route.js';
-import { RouteParts, loadProtocols, nameOf, type GatewayContext } from './route-parts.js';
+import { RouteParts, loadProtocols, type GatewayContext } from './route-parts.js';
 import { Router } from './router.js';
 
 export interface GatewayOptions {
@@ -98,11 +99,13 @@ export class Gateway implements ListenerHost, GatewayContext {
    * @throws {Failure} when it is of no use; then all is as it was.
    */
   async reload(config: GatewayConfig): Promise<void> {
+    const difference = compareConfigs(this.#config, config);
     try {
+      checkListeners(difference);
       await this.#apply(config);
       this.metrics.reloads.inc({ result: 'success' });
       this.log.level = config.log.level;
-      this.log.info({ event: 'reloaded', routes: [...this.#routes.keys()], urls: this.urls });
+      this.log.info({ event: 'reloaded', ...difference });
     } catch (error) {
       this.metrics.reloads.inc({ result: 'failure' });
       throw error;
@@ -177,7 +180,8 @@ export class Gateway implements ListenerHost, GatewayContext {
         ways.set(name, await createAuthenticator(name, auth));
       }
       parts = config.routes.map(
-        (route) => new RouteParts(route, config, this, ways, own, this.#routes.get(nameOf(route))?.limiter),
+        (route) =>
+          new RouteParts(route, config, this, ways, own, this.#routes.get(nameRoute(route))?.limiter),
       );
       await this.#listen(config);
     } catch (error) {
@@ -201,7 +205,6 @@ export class Gateway implements ListenerHost, GatewayContext {
   /** Opens what is new, and stops what is not named any more. */
   async #listen(config: GatewayConfig): Promise<void> {
     const named = new Map(config.listen.map((listen) => [keyOf(listen), listen]));
-    this.#checkListeners(config);
     const opened = new Map<string, Listener>();
     try {
       for (const [key, listen] of named) {
@@ -223,20 +226,6 @@ export class Gateway implements ListenerHost, GatewayContext {
     }
   }
 
-  /** @throws {Failure} for a change that a listener cannot make while it listens. */
-  #checkListeners(config: GatewayConfig): void {
-    for (const listen of config.listen) {
-      const { host, port } = listen.address;
-      const isThere = [...this.#listeners.values()].some(
-        ({ config: { address } }) => port !== 0 && address.host === host && address.port === port,
-      );
-      if (!isThere || this.#listeners.has(keyOf(listen))) continue;
-      throw new Failure(
-        `Port ${port}: whether it has TLS, client_ca, require_client_cert and proxy_protocol change with a restart only.`,
-      );
-    }
-  }
-
   /** A route that is not in the file any more goes when its last connection has. */
   #remove(route: Route): void {
     this.#removed.add(route);
@@ -246,6 +235,15 @@ export class Gateway implements ListenerHost, GatewayContext {
       this.#removedRouter = new Router([...this.#removed]);
     });
   }
+}
+
+/** @throws {Failure} for a change that a listener cannot make while it listens. */
+function checkListeners({ needsRestart }: ConfigDifference): void {
+  const listeners = needsRestart.filter((setting) => setting.startsWith('listen '));
+  if (listeners.length === 0) return;
+  throw new Failure(
+    `${listeners.join(', ')}: whether it has TLS, client_ca, require_client_cert and proxy_protocol change with a restart only.`,
+  );
 }
 
 /** What a listener cannot change while it listens. */

@@ -81,13 +81,19 @@ describe('The PROXY header', () => {
     fc.assert(
       fc.property(beginnings, fc.uint8Array({ maxLength: 64 }), (beginning, more) => {
         const bytes = Buffer.concat([Buffer.from(beginning, 'latin1'), more]);
-        try {
-          expect(readProxyHeader(bytes)?.length ?? 0).toBeLessThanOrEqual(bytes.length);
-        } catch (error) {
-          expect(error).toBeInstanceOf(SyntaxError);
-        }
+        expect(lengthOf(bytes)).toBeLessThanOrEqual(bytes.length);
       }),
       { numRuns: 2_000 },
     );
   });
 });
+
+/** How much of it is a header; 0 where it is none. */
+function lengthOf(bytes: Buffer): number {
+  try {
+    return readProxyHeader(bytes)?.length ?? 0;
+  } catch (error) {
+    if (error instanceof SyntaxError) return 0;
+    throw error;
+  }
+}

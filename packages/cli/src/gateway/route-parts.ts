@@ -5,7 +5,7 @@ import { findSubprotocol, rawSubprotocol, type Subprotocol } from 'bothways/subp
 import { Failure, reasonOf } from '../failure.js';
 import { redactUrl, type Authenticator } from './authenticate.js';
 import type { Codec, CodecEnds } from './codec.js';
-import type { AuthConfig, GatewayConfig, RouteConfig } from './config/schema.js';
+import { nameRoute, type AuthConfig, type GatewayConfig, type RouteConfig } from './config/schema.js';
 import { parseUpstream } from './config/values.js';
 import type { Expirations } from './expirations.js';
 import { FinderCodec } from './finder-codec.js';
@@ -66,7 +66,7 @@ export class RouteParts {
     limiter = new RouteLimiter(config.limits),
   ) {
     this.config = config;
-    this.name = nameOf(config);
+    this.name = nameRoute(config);
     this.context = context;
     this.limiter = limiter;
     this.auths = config.auth.map((name) => file.auth[name]!);
@@ -108,11 +108,6 @@ export class RouteParts {
   redact(url: string): string {
     return redactUrl(url, this.auths);
   }
-}
-
-/** What a route is called: its name, or where it is. */
-export function nameOf({ name, hosts, path }: RouteConfig): string {
-  return name ?? `${hosts?.join(',') ?? ''}${path}`;
 }
 
 /** Loads the protocols of the file. @throws {Failure} for a module that cannot be loaded, or has none. */

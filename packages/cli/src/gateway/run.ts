@@ -1,16 +1,16 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { Failure, reasonOf } from '../failure.js';
-import { exampleConfig } from './config/example.js';
+import { readExample } from './config/example.js';
 import { explainConfig } from './config/explain.js';
-import { configFromOptions, type LineOptions } from './config/from-options.js';
+import { configFromOptions, type OneLineOptions } from './config/from-options.js';
 import { configJsonSchema } from './config/json-schema.js';
 import { loadConfig } from './config/load.js';
 import type { GatewayConfig } from './config/schema.js';
 import { Gateway } from './gateway.js';
 
 /** What `bothways gateway` is told. */
-export interface GatewayCommandOptions extends LineOptions {
+export interface GatewayCommandOptions extends Partial<OneLineOptions> {
   readonly check?: true;
   readonly demo?: true;
   readonly printExample?: true;
@@ -25,7 +25,7 @@ export async function runGatewayCommand(
   file: string | undefined,
   options: GatewayCommandOptions,
 ): Promise<void> {
-  if (options.printExample) process.stdout.write(exampleConfig());
+  if (options.printExample) process.stdout.write(readExample());
   else if (options.printSchema) process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
   else if (options.demo) await runDemo(options);
   else {
@@ -36,13 +36,13 @@ export async function runGatewayCommand(
 }
 
 function readConfig(file: string | undefined, options: GatewayCommandOptions): GatewayConfig {
-  const isLine = options.listen !== undefined || options.to !== undefined;
-  if (file === undefined && isLine) return configFromOptions(options);
-  if (file !== undefined && !isLine) return loadConfig(file);
+  const { listen, to } = options;
+  if (file !== undefined && listen === undefined && to === undefined) return loadConfig(file);
+  if (file === undefined && listen !== undefined && to !== undefined) {
+    return configFromOptions({ ...options, listen, to });
+  }
   throw new Failure(
-    file === undefined
-      ? 'Name a configuration, or --listen and --to, or try --demo. --print-example writes a configuration to begin with.'
-      : 'Give a configuration, or --listen and --to, and not both.',
+    'Name a configuration, or both --listen and --to; or try --demo. --print-example writes a configuration to begin with.',
   );
 }
 

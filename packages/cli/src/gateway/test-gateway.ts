@@ -114,6 +114,12 @@ export async function join(url: string, options: ConnectOptions = {}) {
   return { socket, messages, closed };
 }
 
+/** Resets a TCP connection. `resetAndDestroy` says first that it has said all, which is all that some would see. */
+export function resetSocket(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle: { reset(done: () => void): void } };
+  handle.reset(() => socket.destroy());
+}
+
 /** Waits until so many connections are open. */
 export async function connectionsAre(gateway: Gateway, count: number): Promise<void> {
   while (gateway.connections !== count) await new Promise((resolve) => setImmediate(resolve));
