@@ -145,6 +145,14 @@ describe('what the server sends', () => {
     expect(carried.server(sent).toClient).toEqual([expected]);
   });
 
+  test('has nothing of what came before', () => {
+    const carried = new Carried().opened().server(`<stream:a><b/></stream:a><c xmlns='urn:c'>d</c>`);
+    expect(carried.toClient).toEqual([
+      `<stream:a xmlns:stream='${STREAMS}' xmlns='jabber:client'><b/></stream:a>`,
+      `<c xmlns='urn:c'>d</c>`,
+    ]);
+  });
+
   test('has the language of the stream where it has none', () => {
     const carried = new Carried().opened(HEADER.replace(" id='1'", " id='1' xml:lang='de'"));
     carried.server(`<presence xml:lang='en'/><presence><status xml:lang='en'/></presence>`);
@@ -226,6 +234,13 @@ describe('what the server sends', () => {
     });
   });
 
+  test('may have no larger header either', () => {
+    const carried = new Carried({ maxMessageSize: 100 }).client(OPEN).server(HEADER);
+    expect(carried.ending?.reason).toBe(
+      'The server: It sent more than the 100 bytes that a message may have',
+    );
+  });
+
   test.each([
     ['an attribute', "<a b='"],
     ['a text', '<a>'],
@@ -287,6 +302,7 @@ describe('a client that sends', () => {
     ['text behind an element', '<presence/>x', 'not-well-formed', 1007],
     ['text before an element', 'x<presence/>', 'not-well-formed', 1007],
     ['white space to keep the connection alive', ' ', 'not-well-formed', 1007],
+    ['white space before an element', ' <presence/>', 'not-well-formed', 1007],
     ['nothing', '', 'not-well-formed', 1007],
     ['half of an element', '<message><body>', 'not-well-formed', 1007],
     ['a prefix that is the header’s', '<stream:error/>', 'not-well-formed', 1007],
@@ -370,7 +386,7 @@ describe('a login that takes something from TLS', () => {
       .server(
         `<stream:features><starttls xmlns='${TLS}'><required/></starttls>` +
           `<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>` +
-          `<mechanisms xmlns='${SASL}'><mechanism>SCRAM-SHA-1-PLUS</mechanism><mechanism>EXTERNAL</mechanism>` +
+          `<mechanisms xmlns='${SASL}'><mechanism><![CDATA[SCRAM-SHA-1-PLUS]]></mechanism><mechanism>EXTERNAL</mechanism>` +
           `<mechanism>SCRAM-SHA-1</mechanism></mechanisms>` +
           `<compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression>` +
           `<authentication xmlns='urn:xmpp:sasl:2'><mechanism>SCRAM-SHA-256-PLUS</mechanism><mechanism>PLAIN</mechanism>` +

@@ -58,8 +58,10 @@ export class ServerStream {
     });
     parser.on('opentag', (tag) => this.#onOpenTag(tag));
     parser.on('closetag', () => this.#onCloseTag());
-    parser.on('cdata', () => {
-      if (this.#open.length === 0) throw new XmlFault('not-well-formed', 'There is text between two stanzas');
+    parser.on('cdata', (text) => {
+      const within = this.#open.at(-1);
+      if (within === undefined) throw new XmlFault('not-well-formed', 'There is text between two stanzas');
+      if (this.#parts !== undefined) within.text += text;
     });
     this.#parser = parser;
   }
