@@ -27,9 +27,10 @@ afterAll(async () => {
 });
 
 describe('When', () => {
-  it.each(FAULTS)('$name, each side is told, and the log says why', async ({ code, by, why, run }) => {
+  it.each(FAULTS)('$name, each side is told, and the log says why', async (fault) => {
+    const { code, by, why } = fault;
     const query = `?${visits++}`;
-    const seen = await run(gateway.host, query);
+    const seen = await fault.run(gateway.host, query);
     const line = await gateway.logs(({ event, url }) => event === 'closed' && String(url).endsWith(query));
     expect([seen, line['by']]).toEqual([code, by]);
     expect(`${JSON.stringify(line['told'])} ${String(line['upstreamError'])}`).toMatch(why);
@@ -37,7 +38,7 @@ describe('When', () => {
 
   it('a handshake comes byte by byte, it is cut after handshake_timeout', async () => {
     const [hostname, port] = gateway.host.split(':');
-    const socket = connectTcp(Number(port), hostname!);
+    const socket = connectTcp(Number(port), hostname);
     socket.on('error', () => {});
     let answer = '';
     socket.setEncoding('latin1').on('data', (text: string) => (answer += text));

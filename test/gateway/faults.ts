@@ -47,6 +47,12 @@ async function ask(url: string, line: string): Promise<number> {
   return (await socket.closed).code;
 }
 
+/** The TCP connection below a WebSocket of `ws`. */
+function socketOf(client: WebSocket): Socket {
+  // oxlint-disable-next-line no-underscore-dangle -- there is no other way to it
+  return (client as unknown as { _socket: Socket })._socket;
+}
+
 /** A client without any care, which sends what it is told. */
 async function raw(url: string, act: (socket: WebSocket) => void): Promise<number> {
   const socket = new WebSocket(url, ['v12.stomp'], { perMessageDeflate: false });
@@ -140,7 +146,7 @@ export const FAULTS: readonly Fault[] = [
     // An unmasked frame with a reserved bit.
     run: (host, query) =>
       raw(`ws://${host}/stomp${query}`, (socket) => {
-        (socket as unknown as { _socket: Socket })._socket.write(Buffer.from([0xf1, 0x01, 0x41]));
+        socketOf(socket).write(Buffer.from([0xf1, 0x01, 0x41]));
       }),
   },
   {
@@ -160,7 +166,7 @@ export const FAULTS: readonly Fault[] = [
         socket.send('FLOOD\n\n\0');
         socket.pause();
         // It sees the end of what it has not read when it is cut.
-        (socket as unknown as { _socket: Socket })._socket.once('error', () => {});
+        socketOf(socket).once('error', () => {});
         setTimeout(() => socket.resume(), 1_500);
       }),
   },
