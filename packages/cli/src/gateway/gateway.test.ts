@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -417,6 +417,41 @@ describe('Health and metrics', () => {
       'bothways_gateway_connections_closed_total{route="broker",code="1000",by="client"} 1',
     );
     expect(after.body).toContain('bothways_gateway_bytes_total{route="broker",from="client"} 10');
+  });
+});
+
+describe('A route that records', () => {
+  it('writes what passes into a file for each connection, without passwords', async () => {
+    const upstream = await startUpstream();
+    const find = files({});
+    const { gateway, socketUrl } = await startGateway({
+      routes: [
+        {
+          path: '/',
+          protocol: 'stomp',
+          upstream: upstream.url,
+          recording: { directory: find('recordings') },
+        },
+      ],
+    });
+    const { socket, messages } = await join(`${socketUrl}/`, STOMP);
+    socket.send('CONNECT\nlogin:ada\npasscode:secret\n\n\0');
+    const peer = await upstream.peers.next();
+    await peer.receives('secret');
+    peer.socket.write('CONNECTED\nversion:1.2\n\n\0');
+    await messages.next();
+    socket.close();
+    await connectionsAre(gateway, 0);
+    await gateway.close(0, 0);
+    const [name = ''] = readdirSync(find('recordings'));
+    const text = readFileSync(joinPath(find('recordings'), name), 'utf8');
+    const lines = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ from }) => from)).toEqual([undefined, 'client', 'server', undefined]);
+    expect(text).toContain('login:ada');
+    expect(text).not.toContain('secret');
   });
 });
 

@@ -104,6 +104,11 @@ export class RouteParts {
     return this.#recorder?.begin({ ...subject, protocol: this.config.protocol });
   }
 
+  /** Resolves when what has been recorded is in its files. */
+  async flush(): Promise<void> {
+    await this.#recorder?.flush();
+  }
+
   /** A request-target without what is secret in it. */
   redact(url: string): string {
     return redactUrl(url, this.auths);

@@ -126,6 +126,7 @@ export class Route implements Place {
   async close(timeout: number): Promise<void> {
     const servers = [this.#server, ...this.#retired];
     await Promise.all(servers.map((server) => server.close({ timeout, reason: 'The gateway is leaving' })));
+    await this.#parts.flush();
   }
 
   async #renew(request: IncomingMessage, response: ServerResponse): Promise<void> {
