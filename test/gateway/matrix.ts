@@ -63,7 +63,7 @@ export async function runCell(
     const outcome = await within(PATIENCE, talk);
     return { target, way, outcome, problems: judge(target, way, outcome) };
   } catch (error) {
-    return { target, way, problems: [String(error)] };
+    return { target, way, problems: [String(error).split('\n', 1)[0]!] };
   }
 }
 
