@@ -68,7 +68,7 @@ export class Windows {
 }
 
 /** Lets axe look at the page as it is. */
-export async function findsNothingWrong(page: Page): Promise<void> {
+export async function expectNothingWrong(page: Page): Promise<void> {
   await page.evaluate(axeSource);
   const found = await page.evaluate<{ id: string; nodes: string[] }[]>(`axe.run().then(({ violations }) =>
     violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => html + failureSummary) })))`);
@@ -76,7 +76,7 @@ export async function findsNothingWrong(page: Page): Promise<void> {
 }
 
 /** Neither does anything stick out at the side. */
-export async function fitsItsWidth(page: Page): Promise<void> {
+export async function expectToFit(page: Page): Promise<void> {
   const overflow = `document.documentElement.scrollWidth - document.documentElement.clientWidth`;
   expect(await page.evaluate(overflow)).toBe(0);
 }

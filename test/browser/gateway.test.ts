@@ -1,9 +1,9 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TestCommand } from '../../packages/cli/src/test-command.js';
 import {
-  findsNothingWrong,
-  fitsItsWidth,
+  expectNothingWrong,
+  expectToFit,
   launchChromium,
   phone,
   photograph,
@@ -11,6 +11,9 @@ import {
   wide,
   Windows,
 } from './chromium.js';
+
+// Each test opens several windows, and axe takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let gateway: TestCommand;
@@ -48,7 +51,7 @@ async function open(tab: Tab, options: BrowserContextOptions = {}): Promise<Page
 const log = (page: Page): Locator => page.getByRole('region', { name: 'Messages' });
 const form = (page: Page, name: string): Locator => page.getByRole('form', { name });
 
-async function says(page: Page, state: string): Promise<void> {
+async function expectState(page: Page, state: string): Promise<void> {
   await page
     .getByRole('status')
     .filter({ hasText: `Connection: ${state}` })
@@ -58,7 +61,7 @@ async function says(page: Page, state: string): Promise<void> {
 async function connect(page: Page, carrier = 'WebSocket'): Promise<void> {
   await page.getByRole('combobox', { name: 'Carrier' }).selectOption({ label: carrier });
   await page.getByRole('button', { name: 'Connect', exact: true }).click();
-  await says(page, 'Open');
+  await expectState(page, 'Open');
 }
 
 async function subscribe(page: Page, topic: string): Promise<void> {
@@ -75,7 +78,7 @@ async function write(page: Page, name: 'Send' | 'Publish', label: string, text: 
 }
 
 /** Waits for a line of the log, such as `To the client: MESSAGE`, with a text in it. */
-async function shows(page: Page, line: string, text: string): Promise<void> {
+async function expectFrame(page: Page, line: string, text: string): Promise<void> {
   await frame(page, line, text).waitFor();
 }
 
@@ -98,18 +101,18 @@ describe('the console of STOMP', () => {
     await eve.getByRole('textbox', { name: 'To', exact: true }).fill('/topic/chat');
 
     await write(ada, 'Send', 'Text', 'Good morning');
-    await shows(eve, 'To the client:MESSAGE', 'Good morning');
+    await expectFrame(eve, 'To the client:MESSAGE', 'Good morning');
     await write(eve, 'Send', 'Text', 'And to you');
-    await shows(ada, 'To the client:MESSAGE', 'And to you');
-    await shows(ada, 'To the server:SEND', 'destination=/topic/chat');
+    await expectFrame(ada, 'To the client:MESSAGE', 'And to you');
+    await expectFrame(ada, 'To the server:SEND', 'destination=/topic/chat');
 
     await frame(ada, 'To the client:MESSAGE', 'And to you').locator('summary').click();
     await log(ada).getByText('Payload, text').waitFor();
     await photograph(ada, 'gateway-frame');
     await ada.getByRole('button', { name: 'Unsubscribe from /topic/chat' }).click();
-    await shows(ada, 'To the server:UNSUBSCRIBE', '/topic/chat');
+    await expectFrame(ada, 'To the server:UNSUBSCRIBE', '/topic/chat');
     await ada.getByRole('button', { name: 'Disconnect' }).click();
-    await says(ada, 'Closed');
+    await expectState(ada, 'Closed');
     await log(ada)
       .getByText(/^Closed with \d+: /)
       .waitFor();
@@ -121,6 +124,7 @@ describe('the console of MQTT', () => {
     const ada = await open('MQTT');
     const eve = await open('MQTT');
     await connect(ada);
+    await expectFrame(ada, 'To the server:CONNECT', 'version=3.1.1');
     await connect(eve, 'Session over Server-Sent Events');
     await subscribe(eve, 'demo/#');
     for (const [quality, acknowledgement] of [
@@ -130,16 +134,16 @@ describe('the console of MQTT', () => {
     ] as const) {
       await ada.getByRole('combobox', { name: 'Quality of service' }).selectOption(quality);
       await write(ada, 'Publish', 'Text', `In quality ${quality}`);
-      await shows(eve, 'To the client:PUBLISH', `In quality ${quality}`);
-      await shows(ada, acknowledgement, '');
+      await expectFrame(eve, 'To the client:PUBLISH', `In quality ${quality}`);
+      await expectFrame(ada, acknowledgement, '');
     }
     await ada.getByRole('checkbox', { name: 'Retain' }).check();
     await write(ada, 'Publish', 'Text', 'Kept');
-    await shows(eve, 'To the client:PUBLISH', 'Kept');
+    await expectFrame(eve, 'To the client:PUBLISH', 'Kept');
     const late = await open('MQTT');
     await connect(late, 'Session, best carrier');
     await subscribe(late, 'demo/hello');
-    await shows(late, 'To the client:PUBLISH', 'Kept');
+    await expectFrame(late, 'To the client:PUBLISH', 'Kept');
   });
 
   it('says what is wrong with a topic', async () => {
@@ -150,7 +154,7 @@ describe('the console of MQTT', () => {
     await form(ada, 'Subscribe').getByRole('textbox').fill('demo/#/none');
     await form(ada, 'Subscribe').getByRole('button', { name: 'Subscribe' }).click();
     await ada.getByRole('alert').filter({ hasText: 'demo/#/none cannot be subscribed to' }).waitFor();
-    await says(ada, 'Open');
+    await expectState(ada, 'Open');
   });
 });
 
@@ -161,12 +165,12 @@ describe('the console of bytes', () => {
       const page = await open('Echo');
       await connect(page, carrier);
       await write(page, 'Send', 'Bytes', 'There and back');
-      await shows(page, 'To the client:bytes', 'There and back');
+      await expectFrame(page, 'To the client:bytes', 'There and back');
       await page.getByRole('radio', { name: 'Hexadecimal' }).check();
       await write(page, 'Send', 'Bytes', '0g');
       await page.getByText(/^Bytes are pairs of the digits/).waitFor();
       await write(page, 'Send', 'Bytes', 'ff 00 80');
-      await shows(page, 'To the client:bytes', 'ff 00 80');
+      await expectFrame(page, 'To the client:bytes', 'ff 00 80');
     },
   );
 });
@@ -177,7 +181,7 @@ describe('when the gateway goes away', () => {
     await connect(page);
     windows.forgiven = /ERR_CONNECTION_REFUSED/;
     gateway.stop();
-    await says(page, 'Closed');
+    await expectState(page, 'Closed');
     await page.getByRole('alert').filter({ hasText: 'Connect to go on.' }).waitFor();
     await page.getByText('The server is going away').first().waitFor();
     await gateway.ended();
@@ -186,7 +190,7 @@ describe('when the gateway goes away', () => {
       .getByRole('alert')
       .filter({ hasText: 'Look whether “bothways gateway --demo” still runs' })
       .waitFor();
-    await findsNothingWrong(page);
+    await expectNothingWrong(page);
     await photograph(page, 'gateway-closed');
   });
 });
@@ -200,7 +204,7 @@ describe('a server that is there for another view', () => {
     await page.getByRole('link', { name: 'Gateway' }).click();
     await page.getByText('bothways gateway --demo', { exact: true }).waitFor();
     expect(new URL(page.url()).pathname).toBe('/gateway');
-    await findsNothingWrong(page);
+    await expectNothingWrong(page);
     await photograph(page, 'gateway-not-here');
     await page.reload();
     await page.getByText('bothways gateway --demo', { exact: true }).waitFor();
@@ -217,38 +221,42 @@ describe('on every screen', () => {
     ['wide', wide],
     ['tablet', tablet],
     ['phone', phone],
-  ] as const)('fits: %s, in both themes, and has nothing that keeps anyone out', async (name, viewport) => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const touch = name === 'phone' ? { hasTouch: true, isMobile: true } : {};
-      const page = await open('STOMP', { viewport, colorScheme, ...touch });
-      await photograph(page, `gateway-${name}-${colorScheme}-unused`);
-      await connect(page, 'Session over long polling');
-      await subscribe(page, '/topic/demo');
-      await write(
-        page,
-        'Send',
-        'Text',
-        `Written in the ${colorScheme}, and long enough for no phone to show it in one line`,
-      );
-      await shows(page, 'To the client:MESSAGE', `Written in the ${colorScheme}`);
-      await frame(page, 'To the client:MESSAGE', 'Written').locator('summary').click();
-      await findsNothingWrong(page);
-      await fitsItsWidth(page);
-      await photograph(page, `gateway-${name}-${colorScheme}-stomp`);
-      await page.getByRole('tab', { name: 'MQTT' }).click();
-      await connect(page);
-      await subscribe(page, 'demo/#');
-      await write(page, 'Publish', 'Text', '{"temperature": 21.5}');
-      await shows(page, 'To the client:PUBLISH', '21.5');
-      await findsNothingWrong(page);
-      await fitsItsWidth(page);
-      await photograph(page, `gateway-${name}-${colorScheme}-mqtt`);
-      await page.getByRole('tab', { name: 'Echo' }).click();
-      await findsNothingWrong(page);
-      await fitsItsWidth(page);
-      await photograph(page, `gateway-${name}-${colorScheme}-echo`);
-    }
-  }, 60_000);
+  ] as const)(
+    'fits: %s, in both themes, and has nothing that keeps anyone out',
+    async (name, viewport) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const touch = name === 'phone' ? { hasTouch: true, isMobile: true } : {};
+        const page = await open('STOMP', { viewport, colorScheme, ...touch });
+        await photograph(page, `gateway-${name}-${colorScheme}-unused`);
+        await connect(page, 'Session over long polling');
+        await subscribe(page, '/topic/demo');
+        await write(
+          page,
+          'Send',
+          'Text',
+          `Written in the ${colorScheme}, and long enough for no phone to show it in one line`,
+        );
+        await expectFrame(page, 'To the client:MESSAGE', `Written in the ${colorScheme}`);
+        await frame(page, 'To the client:MESSAGE', 'Written').locator('summary').click();
+        await expectNothingWrong(page);
+        await expectToFit(page);
+        await photograph(page, `gateway-${name}-${colorScheme}-stomp`);
+        await page.getByRole('tab', { name: 'MQTT' }).click();
+        await connect(page);
+        await subscribe(page, 'demo/#');
+        await write(page, 'Publish', 'Text', '{"temperature": 21.5}');
+        await expectFrame(page, 'To the client:PUBLISH', '21.5');
+        await expectNothingWrong(page);
+        await expectToFit(page);
+        await photograph(page, `gateway-${name}-${colorScheme}-mqtt`);
+        await page.getByRole('tab', { name: 'Echo' }).click();
+        await expectNothingWrong(page);
+        await expectToFit(page);
+        await photograph(page, `gateway-${name}-${colorScheme}-echo`);
+      }
+    },
+    60_000,
+  );
 
   it('can be used without a mouse', async () => {
     const page = await open('STOMP');
@@ -260,11 +268,11 @@ describe('on every screen', () => {
     await page.keyboard.press('Tab');
     expect(await page.evaluate(`document.activeElement.innerText`)).toBe('Connect');
     await page.keyboard.press('Enter');
-    await says(page, 'Open');
+    await expectState(page, 'Open');
     await page.getByRole('textbox', { name: 'Bytes' }).focus();
     await page.keyboard.type('Typed');
     await page.keyboard.press('Enter');
-    await shows(page, 'To the client:bytes', 'Typed');
+    await expectFrame(page, 'To the client:bytes', 'Typed');
     await log(page).focus();
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');

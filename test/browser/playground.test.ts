@@ -3,8 +3,8 @@ import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-c
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TestCommand } from '../../packages/cli/src/test-command.js';
 import {
-  findsNothingWrong,
-  fitsItsWidth,
+  expectNothingWrong,
+  expectToFit,
   launchChromium,
   phone,
   photograph as photographAs,
@@ -119,7 +119,7 @@ async function showsTheBoardInstead(page: Page, other: Page, colorScheme: string
   expect(await log(page).isVisible()).toBe(false);
   await say(other, `Unread in the ${colorScheme}`);
   await page.getByRole('button', { name: 'Chat 1 unread' }).waitFor();
-  await findsNothingWrong(page);
+  await expectNothingWrong(page);
   await photograph(page, `phone-board-${colorScheme}`);
   await page.getByRole('button', { name: 'Chat' }).tap();
   await hears(page, `Unread in the ${colorScheme}`);
@@ -282,7 +282,7 @@ describe('when the server goes away', () => {
     await message(eve).fill('Half a sentence');
     await photograph(ada, 'closed');
     await photograph(eve, 'closed-dark');
-    await findsNothingWrong(ada);
+    await expectNothingWrong(ada);
     await eve.getByRole('button', { name: 'Reconnect now' }).click();
 
     const port = at.replace(/\D*$/, '').replace(/^.*:/, '');
@@ -322,9 +322,9 @@ describe('on every screen', () => {
       const page = await open('Ada', { viewport, colorScheme, ...touch });
       await say(page, `Written in the ${colorScheme}`);
       await hears(page, `Written in the ${colorScheme}`);
-      await findsNothingWrong(page);
+      await expectNothingWrong(page);
       await photograph(page, `${name}-${colorScheme}`);
-      await fitsItsWidth(page);
+      await expectToFit(page);
       if (name === 'phone') await showsTheBoardInstead(page, eve, colorScheme);
     }
   });

@@ -81,7 +81,8 @@ function connectFields({
 const VERSIONS: Readonly<Record<number, string>> = { 3: '3.1', 4: '3.1.1', 5: '5' };
 
 function idOf({ messageId }: Packet): Field[] {
-  return messageId === undefined ? [] : [['id', String(messageId)]];
+  // 0 stands for none where a packet was not parsed but made.
+  return messageId === undefined || messageId === 0 ? [] : [['id', String(messageId)]];
 }
 
 function flag(name: string, isSet: boolean): Field[] {

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatFullTime, formatSeconds } from '../../../format.js';
 import { ChevronIcon, ToClientIcon, ToServerIcon } from '../../../shell/icons.js';
 import type { EventLine, FrameLine } from './frame-log.js';
@@ -9,9 +9,14 @@ export function FrameRow(props: { readonly line: FrameLine; readonly onToggle: (
   const { line } = props;
   const [isOpen, setOpen] = useState(false);
   const { frame, from, at } = line;
+  const row = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    // What was opened is to be seen, above all on a phone.
+    if (isOpen) row.current?.scrollIntoView({ block: 'nearest' });
+  }, [isOpen]);
   const payload = frame.payload && showPayload(frame.payload);
   return (
-    <li class={`frame frame-of-${from}`}>
+    <li ref={row} class={`frame frame-of-${from}`}>
       <details
         open={isOpen}
         onToggle={({ currentTarget }) => {

@@ -69,11 +69,14 @@ export class MqttConsole implements ConsoleModel {
       keepalive: 30,
       // The other timers live in a worker made of a blob, which the policy of the pages forbids.
       timerVariant: 'native',
+      manualConnect: true,
     });
     this.#client = client;
     client.on('packetsend', (packet) => this.wire.log.addFrame('client', describePacket(packet)));
     client.on('packetreceive', (packet) => this.wire.log.addFrame('server', describePacket(packet)));
     client.on('connect', () => this.wire.opened());
     client.on('error', (error) => this.wire.refused(error.message));
+    // Not before, for CONNECT is sent at once.
+    client.connect();
   }
 }

@@ -47,7 +47,10 @@ export function ConnectionBar({ model }: { readonly model: ConsoleModel }) {
           <Happening state={state} />
         </p>
         <p class="connection-line connection-more" role={isFailure(state) ? 'alert' : undefined}>
-          <More state={state} url={model.wire.url} />
+          <More
+            state={state}
+            url={choice === 'plain' ? model.wire.url : model.wire.url.replace(/^ws/, 'http')}
+          />
         </p>
       </div>
     </div>

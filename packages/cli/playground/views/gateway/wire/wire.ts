@@ -67,8 +67,7 @@ export class Wire {
     this.#wasAsked = false;
     this.#wasOpen = false;
     this.#change({ ...unused, phase: 'connecting' });
-    const [, ...elsewhere] = [...new URL(this.url).pathname.split('/')];
-    this.log.addEvent(`Connecting to /${elsewhere.at(-1)}`);
+    this.log.addEvent(`Connecting to ${new URL(this.url).pathname}`);
   }
 
   /** Opens the socket. @param decode tells what goes by, if nobody else does. */
