@@ -139,16 +139,47 @@ export function startHaproxy(
   options: ProxyOptions = {},
 ): Promise<Proxy> {
   const [first, ...others] = [targetPort].flat();
-  return startProgram({
-    name: 'haproxy',
-    // With one thread, so that the process is gone when its first thread is.
-    configure: (port) => `global
-  nbthread 1
-${haproxyConfiguration(mode, port, first!, options)}${others.map(serverLine).join('')}
+  return startHaproxyWith(
+    (port) => `${haproxyConfiguration(mode, port, first!, options)}${others.map(serverLine).join('')}
   balance roundrobin
   option redispatch 1
   retries 3
 `,
+  );
+}
+
+/** Versions of the PROXY protocol: what HAProxy takes from whoever connects (any), and what it says to the server behind. */
+export interface ProxyProtocol {
+  readonly accepts?: boolean;
+  readonly sends?: 1 | 2;
+}
+
+/** HAProxy in front of the server on `targetPort`, for any protocol over TCP. */
+export function startTcpHaproxy(
+  targetPort: number,
+  { accepts = false, sends }: ProxyProtocol,
+): Promise<Proxy> {
+  const version = sends === undefined ? '' : ` ${sends === 1 ? 'send-proxy' : 'send-proxy-v2'}`;
+  return startHaproxyWith(
+    (port) => `defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend www
+  bind 127.0.0.1:${port}${accepts ? ' accept-proxy' : ''}
+  default_backend live
+backend live
+  server one 127.0.0.1:${targetPort}${version}
+`,
+  );
+}
+
+function startHaproxyWith(configure: (port: number) => string): Promise<Proxy> {
+  return startProgram({
+    name: 'haproxy',
+    // With one thread, so that the process is gone when its first thread is.
+    configure: (port) => `global\n  nbthread 1\n${configure(port)}`,
     args: (file) => ['-W', '-db', '-f', file],
     isReady: (line) => line.includes('Loading success'),
     // That line is its only sign of life, and only a master with a worker writes it.

@@ -148,7 +148,8 @@ export class Listener {
       if (header.addresses !== undefined) this.#disclose(socket, header.addresses);
       if (head.length > header.length) socket.unshift(head.subarray(header.length));
       this.#http.emit('connection', socket);
-      socket.resume();
+      // TLS takes by itself what is there, and would lose what flows before.
+      if (this.config.tls === undefined) socket.resume();
     };
     socket.on('data', onData);
   };
