@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import ts from 'typescript';
-import { startNats, startRedis, type BrokerServer } from '../peers/brokers.js';
+import { startNats, startRedis } from '../peers/brokers.js';
+import { startMosquitto } from '../peers/mosquitto.js';
+import { startRabbitMq, type RabbitMq } from '../peers/rabbitmq.js';
 import { freePort } from '../peers/start.js';
 import { type Block, type Document, findDocuments, parseDocument, root } from './markdown.js';
 import { Program } from './program.js';
@@ -23,11 +25,19 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   'bench/README.md': 'a benchmark is never a test',
 };
 
+type Server = { readonly port: number } & AsyncDisposable;
+
 /** What is started for a document whose code blocks name its port, in place of the one that a reader has. */
-const BROKERS: Readonly<Record<string, () => Promise<BrokerServer>>> = {
+const BROKERS: Readonly<Record<string, () => Promise<Server>>> = {
   '127.0.0.1:6379': startRedis,
   '127.0.0.1:4222': startNats,
+  '127.0.0.1:1883': startMosquitto,
+  '127.0.0.1:5672': () => shareRabbitMq((broker) => broker.amqpPort),
+  '127.0.0.1:61613': () => shareRabbitMq((broker) => broker.stompPort),
 };
+
+/** It takes longer to start than all others, so the documents have one together. */
+let rabbitMq: Promise<RabbitMq> | undefined;
 
 /** Fences that hold no program. */
 const DRAWINGS = new Set(['text']);
@@ -37,7 +47,16 @@ const command = join(root, 'packages/cli/dist/main.js');
 const documents = findDocuments().filter(({ path }) => !Object.hasOwn(LEFT_OUT, path));
 
 function hasPrograms({ blocks }: Document): boolean {
-  return blocks.some(({ language }) => !DRAWINGS.has(language));
+  return blocks.some(isRun);
+}
+
+function isRun({ language }: Block): boolean {
+  return !DRAWINGS.has(language);
+}
+
+async function shareRabbitMq(portOf: (broker: RabbitMq) => number): Promise<Server> {
+  rabbitMq ??= startRabbitMq();
+  return { port: portOf(await rabbitMq), [Symbol.asyncDispose]: async () => {} };
 }
 
 /** Where a document's blocks run, beside each other, so that one finds the files of another. */
@@ -77,6 +96,11 @@ describe('the code blocks of the documentation', () => {
     }
   });
 
+  afterAll(async () => {
+    const broker = await rabbitMq?.catch(() => undefined);
+    await broker?.[Symbol.asyncDispose]();
+  });
+
   test('are marked as ts, sh or text', () => {
     const others = documents.flatMap(({ path, blocks }) =>
       blocks
@@ -94,14 +118,15 @@ describe('the code blocks of the documentation', () => {
     // The compiler's messages are on its standard output, whether it fails or not.
     const { stdout } = await compiled.catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
-  });
+  }, 120_000);
 
   test.concurrent.each(documents.filter(hasPrograms).map((document) => [document.path, document] as const))(
     'of %s run and print what they say',
     async (_, document) => {
       expect(await run(document)).toEqual([]);
     },
-    60_000,
+    // Where RabbitMQ is started, and all cores are busy.
+    120_000,
   );
 
   test('that are not run here are still there', () => {
@@ -152,17 +177,17 @@ function complaintsOf(language: string, source: string): Promise<string[]> {
 /** Runs a document's blocks in order; what serves goes on until all are done. Returns what is wrong with them. */
 async function run(document: Document): Promise<string[]> {
   const ports = await freePorts(document);
-  const brokers: BrokerServer[] = [];
+  const brokers: Server[] = [];
   const running: Running[] = [];
   try {
     for (const [address, startBroker] of Object.entries(BROKERS)) {
-      if (!document.blocks.some(({ source }) => source.includes(address))) continue;
+      if (!document.blocks.some((block) => isRun(block) && block.source.includes(address))) continue;
       const broker = await startBroker();
       brokers.push(broker);
       ports.set(address.split(':')[1]!, broker.port);
     }
     for (const block of document.blocks) {
-      if (DRAWINGS.has(block.language)) continue;
+      if (!isRun(block)) continue;
       const where = `${document.path}:${block.line}`;
       const source = withPorts(block.source, ports);
       const program = start(document, block, source);

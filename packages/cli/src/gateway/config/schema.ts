@@ -266,7 +266,7 @@ export const ownProtocol = z.strictObject({
 export const gatewayConfig = z.strictObject({
   listen: list(listen).default([]).describe('Where clients come in: one address, or several.'),
   admin: admin.optional().describe('Health, readiness and metrics. Nowhere if left out.'),
-  log: log.prefault({}).describe('What is logged, as JSON on standard output.'),
+  log: log.prefault({}).describe('What is logged, as JSON on standard error.'),
   drain: drain.prefault({}).describe('How the gateway leaves when it is told to (SIGTERM).'),
   handshake_timeout: duration.prefault('10s').describe('How long an opening handshake may take.'),
   max_connections: positive.optional().describe('Connections of all routes; more get 503.'),
