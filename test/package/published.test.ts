@@ -95,6 +95,7 @@ test.each([
     import { matches, type Broker } from 'bothways/pubsub';
     import { isCloseCodeOnWire } from 'bothways/protocol';
     import { Session } from 'bothways/session';
+    import { sessionWebSocket } from 'bothways/session/websocket';
     import { MessageSplitter, mqtt, type Subprotocol } from 'bothways/subprotocols';
     import { startFaultProxy } from 'bothways/testing';
 
@@ -122,6 +123,10 @@ test.each([
     session.onclose = (event) => console.log(event.code, session.state, session.carrier);
     const carried: Subprotocol = mqtt;
     new MessageSplitter(carried.fromServer(), 1024).push(Buffer.of(0xd0, 0), (message) => console.log(message.length));
+    const SessionWebSocket = sessionWebSocket(Session, { carriers: ['long-polling'] });
+    const webSocket = new SessionWebSocket('ws://127.0.0.1:1/', ['mqtt']);
+    webSocket.binaryType = 'arraybuffer';
+    webSocket.onmessage = ({ data }) => console.log(data, webSocket.readyState === SessionWebSocket.OPEN);
     console.log((await startFaultProxy({ target: 1 })).port);
     // @ts-expect-error a message is a string or bytes
     socket.send(1);
