@@ -119,6 +119,11 @@ describe('A WebSocket over a session', () => {
     expect(() => new LongPolling('ws://127.0.0.1/', 'a b')).toThrow("'protocols' must be");
   });
 
+  it('refuses a `renew` that is none, as a session does', () => {
+    const options = { renew: 0 as unknown as boolean };
+    expect(() => new Session('http://127.0.0.1:1/', options)).toThrow("'renew' must be a boolean");
+  });
+
   it.each([
     ['ws://127.0.0.1:1/a', 'ws://127.0.0.1:1/a'],
     ['http://127.0.0.1:1/a?b', 'ws://127.0.0.1:1/a?b'],
