@@ -40,6 +40,25 @@ export function residentBytes(pid) {
   return Number(match[1]) * 1024;
 }
 
+/**
+ * A process and those that it has started, and they in turn.
+ *
+ * @param {number} pid
+ * @returns {number[]}
+ */
+export function processTree(pid) {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim().split(' '),
+  );
+  return [pid, ...children.filter((child) => child !== '').flatMap((child) => processTree(Number(child)))];
+}
+
+/** Resident memory, bytes; of a page that several processes share (PSS) each has its part. */
+export function proportionalBytes(pid) {
+  const match = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
+  return Number(match[1]) * 1024;
+}
+
 /** How many files and sockets a process has open. */
 export function openFiles(pid) {
   return readdirSync(`/proc/${pid}/fd`).length;
