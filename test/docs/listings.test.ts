@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, serve } from 'bothways';
 import { describe, expect, test } from 'vitest';
+import { GatewayMetrics } from '../../packages/cli/src/gateway/metrics.js';
 import { root } from './markdown.js';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -15,6 +16,18 @@ function listedIn(path: string): string[] {
 function namedIn(path: string): string[] {
   const rows = read(path).matchAll(/^\| (`[^|]+`) +\|/gm);
   return [...rows].flatMap(([, cell = '']) => cell.split(', ').map((name) => name.trim().slice(1, -1)));
+}
+
+/** Name, type and labels of the metrics in a guide's table. */
+function listedMetrics(path: string): string[] {
+  const rows = read(path).matchAll(/^\| `(bothways_\w+)` +\| (\w+) +\| (.*?) +\|/gm);
+  return [...rows].map(([, name, type, labels = '']) => `${name} ${type} ${labels.replaceAll('`', '')}`);
+}
+
+/** The same of one that is there. */
+function describeMetric(metric: object): string {
+  const { constructor, name, labelNames } = metric as { name: string; labelNames: readonly string[] };
+  return `${name} ${constructor.name.toLowerCase()} ${labelNames.join(', ')}`;
 }
 
 function dependenciesOf(path: string): string[] {
@@ -59,6 +72,14 @@ describe('the decisions name every dependency, and no other,', () => {
     const needed = [...dependenciesOf('packages/cli/package.json'), 'vite'];
     expect(named.toSorted()).toEqual(needed.filter((name) => name !== 'bothways').toSorted());
   });
+});
+
+test('the guide lists every metric of the gateway with its type and its labels, and no other', () => {
+  const { registry } = new GatewayMetrics(() => []);
+  const ours = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('bothways_'));
+  const listed = listedMetrics('docs/guide/gateway.md');
+  expect(listed.length).toBeGreaterThan(10);
+  expect(new Set(listed)).toEqual(new Set(ours.map((metric) => describeMetric(metric))));
 });
 
 describe('the guide lists every option, and no other,', () => {
