@@ -7,8 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Debian's packages put some of them where not everybody looks. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
-/** How long a program may take to listen, and to end when it is told to, milliseconds. */
-const PATIENCE = 5_000;
+/** How long a program may take to listen, milliseconds: much on a machine that is busy. */
+const PATIENCE = 20_000;
+/** How long it may take to end when it is told to, milliseconds. */
+const LAST_WORDS = 5_000;
 
 export const LOOPBACK = '127.0.0.1';
 
@@ -54,7 +56,7 @@ export async function startProgram(command, { port, cpu, folder }) {
       const isRunning = child.exitCode === null && child.signalCode === null;
       const ended = isRunning ? once(child, 'close') : undefined;
       signal('SIGTERM');
-      await Promise.race([ended, delay(PATIENCE, undefined, { ref: false })]);
+      await Promise.race([ended, delay(LAST_WORDS, undefined, { ref: false })]);
       end();
       await ended;
     },

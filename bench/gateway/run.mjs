@@ -135,10 +135,15 @@ function memoryOf(pid) {
 }
 
 function versionsOf() {
-  const first = (command, options, pattern) =>
-    pattern.exec(Object.values(spawnSync(command, options, { encoding: 'utf8' })).join('\n'))?.[1] ?? '?';
-  const debian = (name) => first('dpkg-query', ['-W', name], /\t(\S+)/);
-  return { websockify: debian('websockify'), nginx: debian('nginx'), mosquitto: debian('mosquitto') };
+  return {
+    websockify: debianVersion('websockify'),
+    nginx: debianVersion('nginx'),
+    mosquitto: debianVersion('mosquitto'),
+  };
+}
+
+function debianVersion(name) {
+  return spawnSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' }).stdout || 'unknown';
 }
 
 const loads = [];

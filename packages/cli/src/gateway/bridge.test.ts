@@ -61,11 +61,30 @@ describe('A STOMP route', () => {
     socket.send(Buffer.from('lo\0'));
     await peer.receives('SEND\ndestination:/a\n\nhello\0');
     const binary = Buffer.concat([Buffer.from('MESSAGE\ncontent-length:2\n\n'), Buffer.from([0, 255, 0])]);
-    const all = Buffer.concat([Buffer.from('CONNECTED\nversion:1.2\n\n\0'), binary, Buffer.from('\n')]);
+    const all = Buffer.concat([Buffer.from('CONNECTED\nversion:1.2\n\n\0'), binary]);
     for (const byte of all) peer.socket.write(Buffer.from([byte]));
     expect(await messages.next()).toBe('CONNECTED\nversion:1.2\n\n\0');
     expect(await messages.next()).toEqual(binary);
+    peer.socket.write('\n');
     expect(await messages.next()).toBe('\n');
+  });
+
+  it('sends an end of line with the frame that it follows at once, and a heart-beat by itself', async () => {
+    const { connect } = await bridged({ protocol: 'stomp' });
+    const { messages, peer } = await connect(STOMP);
+    peer.socket.write('MESSAGE\n\none\0\nMESSAGE\n\ntwo\0\n');
+    expect(await messages.next()).toBe('MESSAGE\n\none\0\n');
+    expect(await messages.next()).toBe('MESSAGE\n\ntwo\0\n');
+    peer.socket.write('\n');
+    expect(await messages.next()).toBe('\n');
+  });
+
+  it('sends what is whole before it ends with 1014 for what is no STOMP', async () => {
+    const { connect } = await bridged({ protocol: 'stomp' });
+    const { messages, peer, closed } = await connect(STOMP);
+    peer.socket.write('MESSAGE\n\none\0\n\0');
+    expect(await messages.next()).toBe('MESSAGE\n\none\0\n');
+    expect((await closed).code).toBe(1014);
   });
 
   it('refuses a handshake whose tokens do not fit, with 400 and the reason', async () => {

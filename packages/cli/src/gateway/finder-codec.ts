@@ -4,6 +4,8 @@ import { MessageFollower, MessageSplitter, type Subprotocol } from 'bothways/sub
 import { isUtf8 } from 'node:buffer';
 import type { Codec, CodecEnds, CodecOptions, Ending } from './codec.js';
 
+const LF = 0x0a;
+
 /**
  * Carries a protocol whose messages are found in its bytes: what a client sends goes on as it comes, once it is known to
  * be well-formed; what the server sends becomes one message of the WebSocket for each of the protocol.
@@ -15,14 +17,18 @@ export class FinderCodec implements Codec {
   readonly #subprotocol: Subprotocol;
   readonly #follower: MessageFollower;
   readonly #splitter: MessageSplitter;
+  readonly #send: (message: Uint8Array) => void;
   readonly #onMessage: (message: Uint8Array) => void;
+  /** The last message of one piece, until it is known whether an end of line follows that goes with it. */
+  #held: Uint8Array | undefined;
 
   constructor(subprotocol: Subprotocol, { maxMessageSize }: CodecOptions, ends: CodecEnds) {
     this.#subprotocol = subprotocol;
     this.#ends = ends;
     this.#follower = new MessageFollower(subprotocol.fromClient(), maxMessageSize);
     this.#splitter = new MessageSplitter(subprotocol.fromServer(), maxMessageSize);
-    this.#onMessage = subprotocol.sends === 'binary' ? this.#sendBytes : this.#sendTextIfUtf8;
+    this.#send = subprotocol.sends === 'binary' ? this.#sendBytes : this.#sendTextIfUtf8;
+    this.#onMessage = subprotocol.name === 'stomp' ? this.#holdBack : this.#send;
   }
 
   fromClient(message: string | Buffer): void {
@@ -38,7 +44,7 @@ export class FinderCodec implements Codec {
 
   fromServer(bytes: Buffer): void {
     try {
-      this.#splitter.push(bytes, this.#onMessage);
+      this.#split(bytes);
     } catch (error) {
       if (!(error instanceof BothwaysError)) throw error;
       // It is the server's, and no fault of the client.
@@ -52,6 +58,30 @@ export class FinderCodec implements Codec {
       : { code: CloseCode.NORMAL, reason: 'The server closed the connection' };
   }
 
+  #split(bytes: Buffer): void {
+    try {
+      this.#splitter.push(bytes, this.#onMessage);
+    } finally {
+      // What is whole goes out also before what is not STOMP.
+      if (this.#held !== undefined) this.#send(this.#held);
+      this.#held = undefined;
+    }
+  }
+
+  /**
+   * RabbitMQ ends each frame of STOMP with an end of line. It belongs to the frame (STOMP 1.2, "Augmented BNF"), and need
+   * not be a message of its own.
+   */
+  readonly #holdBack = (message: Uint8Array): void => {
+    const held = this.#held;
+    if (held !== undefined && isEndOfLineBehind(held, message)) {
+      this.#held = Buffer.from(held.buffer, held.byteOffset, held.length + 1);
+      return;
+    }
+    if (held !== undefined) this.#send(held);
+    this.#held = message;
+  };
+
   readonly #sendBytes = (message: Uint8Array): void => {
     this.messagesFromServer++;
     this.#ends.toClient(message);
@@ -62,4 +92,10 @@ export class FinderCodec implements Codec {
     if (!isUtf8(message)) this.#ends.toClient(message);
     else this.#ends.toClient(Buffer.from(message.buffer, message.byteOffset, message.length).toString());
   };
+}
+
+/** Whether it is there by itself, and in the same memory. */
+function isEndOfLineBehind(held: Uint8Array, message: Uint8Array): boolean {
+  const isNext = message.buffer === held.buffer && message.byteOffset === held.byteOffset + held.length;
+  return isNext && message.length === 1 && message[0] === LF;
 }

@@ -49,6 +49,12 @@ export interface UpstreamOptions {
 /** How long a server may take to end its side once we have, milliseconds. */
 const LINGER = 5_000;
 
+/**
+ * As much may wait to be taken by a server before its client is no more read from, bytes: more than a client's side reads
+ * at a time, so that a server that keeps up does not stop its client for each read.
+ */
+const HIGH_WATER_MARK = 131_072;
+
 /** All plain connections read into this: what they hand on is copied or written before the next one is read. */
 const shared = Buffer.allocUnsafeSlow(65_536);
 
@@ -105,7 +111,7 @@ export class Upstream {
     if (!this.#isConnected) {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
-      return this.#waitingBytes < this.#socket.writableHighWaterMark;
+      return this.#waitingBytes < HIGH_WATER_MARK;
     }
     if (!this.#isCorked) {
       // What comes in one turn goes out in one write.
@@ -155,7 +161,7 @@ export class Upstream {
     this.#uncork();
     plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end');
     return new Promise((resolve, reject) => {
-      const socket = connectTls({ ...this.#options.tls, ...this.#serverName(), socket: plain });
+      const socket = this.#secure({ socket: plain });
       socket.once('secureConnect', () => {
         socket.off('error', onError);
         this.#adopt(socket);
@@ -184,7 +190,7 @@ export class Upstream {
     const { preamble, mayStartTls } = this.#options;
     if (address.scheme === 'tls' && preamble === undefined) {
       const { host, port, resolved = host } = address;
-      const socket = connectTls({ ...this.#options.tls, ...this.#serverName(), host: resolved, port });
+      const socket = this.#secure({ host: resolved, port });
       return this.#prepare(socket, 'secureConnect');
     }
     const target =
@@ -196,12 +202,19 @@ export class Upstream {
     const options: NetConnectOpts = isOurs
       ? { ...target, onread: { buffer: shared, callback: this.#onRead } }
       : target;
-    const plain = connectSocket({ ...options, noDelay: true } as NetConnectOpts);
+    // Node takes the mark, but its types do not know it.
+    const tuned = { ...options, noDelay: true, writableHighWaterMark: HIGH_WATER_MARK };
+    const plain = connectSocket(tuned);
     if (preamble !== undefined) plain.write(preamble);
     if (address.scheme !== 'tls') return this.#prepare(plain, 'connect');
-    const secure = connectTls({ ...this.#options.tls, ...this.#serverName(), socket: plain });
+    const secure = this.#secure({ socket: plain });
     plain.on('error', (error) => secure.destroy(error));
     return this.#prepare(secure, 'secureConnect');
+  }
+
+  #secure(target: ConnectionOptions): Socket {
+    const mark = { highWaterMark: HIGH_WATER_MARK };
+    return connectTls({ ...this.#options.tls, ...this.#serverName(), ...target, ...mark });
   }
 
   #serverName(): { servername: string } | undefined {
