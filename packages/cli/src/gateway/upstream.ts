@@ -58,9 +58,12 @@ const HIGH_WATER_MARK = 131_072;
 /** All plain connections read into this: what they hand on is copied or written before the next one is read. */
 const shared = Buffer.allocUnsafeSlow(65_536);
 
-/** Bytes of a server that may be read later as well: a view of what all read into is copied. */
+/** Up to so many bytes `send` copies at once, as it promises. */
+const COPIED_AT_ONCE = 16_384;
+
+/** Bytes of a server as `send` takes them: what it may read later is copied where it is a view of what all read into. */
 export function keepBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer === shared.buffer ? Uint8Array.from(bytes) : bytes;
+  return bytes.length > COPIED_AT_ONCE && bytes.buffer === shared.buffer ? Uint8Array.from(bytes) : bytes;
 }
 
 /** A connection to a server behind the gateway. */
