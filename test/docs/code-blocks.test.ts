@@ -15,6 +15,7 @@ import { Program } from './program.js';
 const COVERED_ELSEWHERE: Readonly<Record<string, string>> = {
   'npm start': 'it installs and builds first; docs/guide/command.md runs the playground that it then starts',
   'npm test': 'it runs this test',
+  'npm run interop:gateway': 'test/gateway/interop.test.ts runs its short form',
   'npm pack --workspaces': 'test/package packs both packages and installs them',
   'npm install bothways': 'test/package installs the packed package',
   'npm install --global @bothways/cli': 'test/package installs the packed package and runs its command',
@@ -55,7 +56,7 @@ function isRun({ language }: Block): boolean {
 }
 
 async function shareRabbitMq(portOf: (broker: RabbitMq) => number): Promise<Server> {
-  rabbitMq ??= startRabbitMq();
+  rabbitMq ??= startRabbitMq({ hasMqtt: false });
   return { port: portOf(await rabbitMq), [Symbol.asyncDispose]: async () => {} };
 }
 
