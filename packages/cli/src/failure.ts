@@ -38,16 +38,20 @@ export function reasonOf(error: unknown): string {
 }
 
 /** The failure to listen on an address, with what to try. */
-export function listenFailure(error: unknown, host: string, port: number): Failure {
+export function listenFailure(error: unknown, host: string, port: number, options = COMMAND_LINE): Failure {
   const advice: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'Choose another port with --port, or --port 0 for any free one.',
-    EACCES: 'Ports below 1024 need special rights; choose a higher one with --port.',
-    EADDRNOTAVAIL: 'Choose an address of this machine with --host, such as 127.0.0.1.',
-    ENOTFOUND: 'Choose an address of this machine with --host, such as 127.0.0.1.',
+    EADDRINUSE: `Choose another port${options.port}, or ${options.any} for any free one.`,
+    EACCES: `Ports below 1024 need special rights; choose a higher one${options.port}.`,
+    EADDRNOTAVAIL: `Choose an address of this machine${options.host}, such as 127.0.0.1.`,
+    ENOTFOUND: `Choose an address of this machine${options.host}, such as 127.0.0.1.`,
   };
   const hint = advice[codeOf(error)];
   return new Failure(`Cannot listen on ${host} port ${port}: ${reasonOf(error)}.${hint ? ` ${hint}` : ''}`);
 }
+
+/** How an address is chosen: by options, or in a file or by options of other names. */
+const COMMAND_LINE = { port: ' with --port', any: '--port 0', host: ' with --host' };
+export const ELSEWHERE = { port: '', any: '0', host: '' };
 
 /** The failure to connect to a `ws:` or `wss:` URL, with what to try. */
 export function connectFailure(error: unknown, url: string): Failure {

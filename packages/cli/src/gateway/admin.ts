@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { listenFailure } from '../failure.js';
+import { ELSEWHERE, listenFailure } from '../failure.js';
 import { addressUrl, closeServer, listen } from '../http/listen.js';
 
 /** Health, readiness and metrics, on a port of their own. */
@@ -29,7 +29,7 @@ export class Admin {
   /** @throws {Failure} when nobody may listen there. @returns where it is. */
   async open({ host = '::', port }: { host: string | undefined; port: number }): Promise<string> {
     const address: AddressInfo = await listen(this.#server, port, host).catch((error: unknown) => {
-      throw listenFailure(error, host, port);
+      throw listenFailure(error, host, port, ELSEWHERE);
     });
     return addressUrl('http', address);
   }

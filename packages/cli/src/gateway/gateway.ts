@@ -27,6 +27,9 @@ const FULL = new Refused(
   RETRY_AFTER,
 );
 
+/** How long a client that is refused may take to leave, milliseconds. */
+const REFUSAL_LINGER = 1_000;
+
 /** Stands between clients of WebSockets and servers that speak over TCP. */
 export class Gateway implements ListenerHost, GatewayContext {
   readonly log: Log;
@@ -68,6 +71,7 @@ export class Gateway implements ListenerHost, GatewayContext {
         gateway.#adminUrl = await gateway.#admin.open(config.admin.address);
       }
     } catch (error) {
+      gateway.log.level = 'silent';
       await gateway.close(0, 0);
       throw error;
     }
@@ -264,6 +268,8 @@ function answerNotFound(_request: IncomingMessage, response: ServerResponse): vo
 function refuseUpgrade(socket: Duplex, isDraining: boolean): void {
   // A client that is refused may be gone already.
   socket.on('error', () => socket.destroy());
+  const cut = setTimeout(() => socket.destroy(), REFUSAL_LINGER);
+  socket.on('close', () => clearTimeout(cut)).resume();
   const body = isDraining ? 'The gateway is leaving: try again later.\n' : 'There is no route here.\n';
   const [status, more] = isDraining
     ? ['503 Service Unavailable', 'Retry-After: 5\r\n']

@@ -17,7 +17,7 @@ import type { TLSSocket } from 'node:tls';
 import type { RequestInfo } from 'bothways';
 import { createAddressReader } from './client-address.js';
 import { addressUrl, closeServer, listen } from '../http/listen.js';
-import { listenFailure } from '../failure.js';
+import { ELSEWHERE, listenFailure } from '../failure.js';
 import type { ListenConfig } from './config/schema.js';
 import { readProxyHeader, type ProxiedAddresses } from './proxy-protocol.js';
 
@@ -49,6 +49,8 @@ export class Listener {
     this.#handshakeTimeout = handshakeTimeout;
     const timeouts = {
       headersTimeout: handshakeTimeout,
+      // Node takes no shorter one, and its own is of 5 minutes.
+      requestTimeout: Math.max(handshakeTimeout, 300_000),
       connectionsCheckingInterval: Math.min(30_000, Math.max(handshakeTimeout / 2, 100)),
       keepAliveTimeout: KEEP_ALIVE,
     };
@@ -80,7 +82,7 @@ export class Listener {
     const { host = '::', port } = this.config.address;
     const server = (this.#front ?? this.#http) as HttpServer;
     await listen(server, port, host).catch((error: unknown) => {
-      throw listenFailure(error, host, port);
+      throw listenFailure(error, host, port, ELSEWHERE);
     });
   }
 
@@ -131,7 +133,9 @@ export class Listener {
     let head: Buffer = Buffer.alloc(0);
     const giveUp = (): void => void socket.destroy();
     socket.on('error', giveUp);
-    if (this.#handshakeTimeout > 0) socket.setTimeout(this.#handshakeTimeout, giveUp);
+    // For all of the header: who sends a byte now and then is no proxy.
+    const timer = this.#handshakeTimeout > 0 ? setTimeout(giveUp, this.#handshakeTimeout) : undefined;
+    socket.once('close', () => clearTimeout(timer));
     const onData = (chunk: Buffer): void => {
       head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
       let header: ReturnType<typeof readProxyHeader>;
@@ -143,7 +147,8 @@ export class Listener {
         return;
       }
       if (header === undefined) return;
-      socket.off('data', onData).off('error', giveUp).off('timeout', giveUp).setTimeout(0);
+      clearTimeout(timer);
+      socket.off('data', onData).off('error', giveUp);
       socket.pause();
       if (header.addresses !== undefined) this.#disclose(socket, header.addresses);
       if (head.length > header.length) socket.unshift(head.subarray(header.length));

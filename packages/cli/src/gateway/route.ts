@@ -154,6 +154,8 @@ export class Route implements Place {
     const parts = this.#parts;
     const { log, metrics } = parts.context;
     const visit = this.#onEmpty === undefined ? await openVisit(parts, request, socket) : GONE;
+    // When the server has heard of it, the last one that it waited for may be decided about.
+    if (this.#retired.size > 0) setImmediate(() => this.#closeEmpty());
     if (!(visit instanceof Refused)) return visit;
     const { status, body, headers, why } = visit;
     const { remoteAddress: address } = request;
@@ -181,8 +183,10 @@ export class Route implements Place {
 
   #closeEmpty(): void {
     if (this.#bridges.size === 0) this.#onEmpty?.();
+    // Who knocked before the file changed is let in still, unless the route is not in it any more.
+    const isGone = this.#onEmpty !== undefined;
     for (const server of this.#retired) {
-      if (server.connections.size > 0) continue;
+      if (server.connections.size > 0 || (!isGone && server.metrics().pendingHandshakes > 0)) continue;
       this.#retired.delete(server);
       // Nobody is there any more to be told.
       server.close({ timeout: 0 }).catch((error: unknown) => {

@@ -46,8 +46,9 @@ export interface UpstreamOptions {
   readonly mayStartTls: boolean;
 }
 
-/** How long a server may take to end its side once we have, milliseconds. */
+/** How long a server may be silent before it ends its side once we have, and how long it may talk on, milliseconds. */
 const LINGER = 5_000;
+const LONGEST_LINGER = 30_000;
 
 /**
  * As much may wait to be taken by a server before its client is no more read from, bytes: more than a client's side reads
@@ -154,7 +155,9 @@ export class Upstream {
     this.#isPaused = false;
     this.#socket.resume();
     this.#socket.end();
-    this.#socket.setTimeout(LINGER, () => this.#socket.destroy());
+    const cut = (): void => void this.#socket.destroy();
+    this.#socket.setTimeout(LINGER, cut);
+    this.#timer = setTimeout(cut, LONGEST_LINGER);
   }
 
   /** Goes on by TLS from the next byte on; what is written meanwhile waits. */
@@ -335,7 +338,9 @@ export class Upstream {
 
 /** Whether TCP, and not TLS, said no. */
 function isRefusal(error: Error): boolean {
-  return 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  // A server that closes before TLS has begun has shown no certificate that could be wrong.
+  return syscall === 'connect' || syscall === 'getaddrinfo' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** What has been told already. */
