@@ -27,7 +27,7 @@ export async function runGatewayCommand(
 ): Promise<void> {
   if (options.printExample) process.stdout.write(readExample());
   else if (options.printSchema) process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
-  else if (options.demo) await runDemo(options);
+  else if (options.demo) await runDemo(file, options);
   else {
     const config = readConfig(file, options);
     if (options.check) process.stdout.write(explainConfig(config));
@@ -46,7 +46,9 @@ function readConfig(file: string | undefined, options: GatewayCommandOptions): G
   );
 }
 
-async function runDemo(options: GatewayCommandOptions): Promise<void> {
+async function runDemo(file: string | undefined, options: GatewayCommandOptions): Promise<void> {
+  if (file !== undefined || options.to !== undefined || options.check)
+    throw new Failure('--demo has routes of its own: leave out the configuration, --to and --check.');
   const { startDemo } = await import('./demo/demo.js');
   const demo = await startDemo(options.listen);
   try {
@@ -90,10 +92,13 @@ function reloadOnChange(gateway: Gateway, file: string): () => void {
     if (now.mtimeMs !== before.mtimeMs && now.mtimeMs !== 0) reload();
   });
   return () => {
-    process.off('SIGHUP', reload);
+    // Without anybody who hears it the signal would end the process, and with it those who are still there.
+    process.on('SIGHUP', ignoreSignal).off('SIGHUP', reload);
     unwatchFile(file);
   };
 }
+
+function ignoreSignal(): void {}
 
 async function reloadAfter(last: Promise<void>, gateway: Gateway, file: string): Promise<void> {
   await last;
