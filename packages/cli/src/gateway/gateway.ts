@@ -27,6 +27,8 @@ const FULL = new Refused(
   RETRY_AFTER,
 );
 
+const LEAVING = new Refused(503, 'The gateway is leaving: try again later.', 'draining', RETRY_AFTER);
+
 /** How long a client that is refused may take to leave, milliseconds. */
 const REFUSAL_LINGER = 1_000;
 
@@ -123,12 +125,14 @@ export class Gateway implements ListenerHost, GatewayContext {
   ): Promise<void> {
     this.#isDraining = true;
     this.metrics.draining.set(1);
-    for (const listener of this.#listeners.values()) listener.stop();
     const routes = [...this.#routes.values(), ...this.#removed];
+    // Clients of sessions take their leave by requests, and those may come over new connections.
+    if (!routes.some(({ config }) => config.sessions)) this.#stopListening();
     const bridges = routes.flatMap((route) => [...route.bridges]);
     this.log.info({ event: 'draining', connections: bridges.length });
     await drainBridges(bridges, window);
     await Promise.all(routes.map((route) => route.close(timeout)));
+    this.#stopListening();
     await Promise.all([...this.#listeners.values()].map((listener) => listener.close()));
     for (const way of this.#ways.values()) way.close();
     this.expirations.close();
@@ -142,6 +146,7 @@ export class Gateway implements ListenerHost, GatewayContext {
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, listener: Listener): void {
     const route = this.#find(request);
     if (this.#isDraining || route === undefined) {
+      this.metrics.refused.inc({ route: route?.name ?? '', status: this.#isDraining ? '503' : '404' });
       refuseUpgrade(socket, this.#isDraining);
       return;
     }
@@ -157,6 +162,7 @@ export class Gateway implements ListenerHost, GatewayContext {
   // What the routes ask (GatewayContext).
 
   enter(): Refused | undefined {
+    if (this.#isDraining) return LEAVING;
     if (this.#connections >= (this.#config.max_connections ?? Infinity)) return FULL;
     this.#connections++;
     return undefined;
@@ -168,6 +174,10 @@ export class Gateway implements ListenerHost, GatewayContext {
 
   listenerOf(socket: object): Listener | undefined {
     return this.#listenerOf.get(socket);
+  }
+
+  #stopListening(): void {
+    for (const listener of this.#listeners.values()) listener.stop();
   }
 
   #find({ headers, url = '' }: IncomingMessage): Route | undefined {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Session } from 'bothways/session';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { gatewayConfig } from './config/schema.js';
 import { Gateway } from './gateway.js';
@@ -125,3 +126,29 @@ describe('A reload', () => {
     expect(gateway.connections).toBe(0);
   });
 });
+
+describe('A drain', () => {
+  it('is told to sessions on long polling too', async () => {
+    const upstream = await startUpstream();
+    const { gateway, url } = await startGateway({
+      drain: { window: '100ms', timeout: '10s' },
+      routes: [{ ...NOWHERE, upstream: upstream.url, sessions: true }],
+    });
+    const sessions = await Promise.all([joinByPolling(`${url}/x`), joinByPolling(`${url}/x`)]);
+    const closed = gateway.close();
+    for (const { code } of await Promise.all(sessions.map(({ ended }) => ended))) expect(code).toBe(1001);
+    await closed;
+    await connectionsAre(gateway, 0);
+    expect(gateway.connections).toBe(0);
+  });
+});
+
+async function joinByPolling(url: string) {
+  const session = new Session(url, { carriers: ['long-polling'], renew: false });
+  onTestFinished(() => session.close());
+  const ended = new Promise<{ readonly code: number }>((resolve) =>
+    session.addEventListener('close', resolve),
+  );
+  await new Promise((resolve) => session.addEventListener('open', resolve));
+  return { ended };
+}
