@@ -9,7 +9,15 @@ const text = rawSubprotocol([], { text: true });
 
 /** Of one to four bytes of UTF-8: the first and the last of each, and a byte order mark. */
 const characters = fc.constantFrom(
-  ...['\0', '\u007f', '\u0080', '\u07ff', '\u0800', '\ufeff', '\uffff', '\u{10000}', '\u{10ffff}'],
+  '\0',
+  '\u007f',
+  '\u0080',
+  '\u07ff',
+  '\u0800',
+  '\ufeff',
+  '\uffff',
+  '\u{10000}',
+  '\u{10ffff}',
 );
 
 describe('a raw subprotocol', () => {

@@ -67,7 +67,9 @@ export async function captureStartOk(): Promise<Buffer> {
 export async function captureConversation(): Promise<{ readonly from: Side; readonly message: Buffer }[]> {
   const said: { readonly from: Side; readonly message: Buffer }[] = [];
   const container = create_container();
-  container.sasl_server_mechanisms.enable_plain((user, password) => user === 'ada' && password === 'secret');
+  container.sasl_server_mechanisms.enable_plain(
+    (user: string, password: string) => user === 'ada' && password === 'secret',
+  );
   container.on('message', ({ connection }) => connection.close());
   const server = container.listen({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');

@@ -402,12 +402,14 @@ describe('Health and metrics', () => {
     await expect(join(`${socketUrl}/`, { origin: 'http://evil.example' })).rejects.toMatchObject({
       status: 403,
     });
+    await expect(join(`${socketUrl}/nowhere`)).rejects.toMatchObject({ status: 404 });
     expect(await ask(`${gateway.adminUrl}/healthz`)).toEqual({ status: 200, body: 'alive\n' });
     const { body } = await ask(`${gateway.adminUrl}/metrics`);
     expect(body).toContain('bothways_gateway_connections{route="broker"} 1');
     expect(body).toContain('bothways_gateway_bytes_total{route="broker",from="client"} 10');
     expect(body).toContain('bothways_gateway_messages_total{route="broker",from="client"} 1');
     expect(body).toContain('bothways_gateway_upstream_connect_seconds_count{route="broker"} 1');
+    expect(body).toContain('bothways_gateway_connections_refused_total{route="",status="404"} 1');
     expect(body).toContain('process_resident_memory_bytes');
     expect(await ask(`${url}/metrics`)).toMatchObject({ status: 404 });
     socket.close();

@@ -12,7 +12,7 @@ import type { Place } from './router.js';
 import type { RouteParts } from './route-parts.js';
 import { Refused } from './refusal.js';
 import { answerRenewal, isRenewal } from './renewal.js';
-import { openVisit, type Visit } from './visit.js';
+import { findClient, openVisit, type Visit } from './visit.js';
 
 /** What the servers of WebSockets are made from: where it changes, a new one is needed. */
 function serverOptionsOf(config: RouteConfig) {
@@ -158,7 +158,7 @@ export class Route implements Place {
     if (this.#retired.size > 0) setImmediate(() => this.#closeEmpty());
     if (!(visit instanceof Refused)) return visit;
     const { status, body, headers, why } = visit;
-    const { remoteAddress: address } = request;
+    const { address } = findClient(parts.context, request, socket);
     log.info({ event: 'refused', route: this.name, address, url: parts.redact(request.url), status, why });
     metrics.refused.inc({ route: this.name, status: String(status) });
     return reject(status, body, headers);

@@ -64,7 +64,7 @@ const COPIED_AT_ONCE = 16_384;
 
 /** Bytes of a server as `send` takes them: what it may read later is copied where it is a view of what all read into. */
 export function keepBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.length > COPIED_AT_ONCE && bytes.buffer === shared.buffer ? Uint8Array.from(bytes) : bytes;
+  return bytes.length > COPIED_AT_ONCE && bytes.buffer === shared.buffer ? Buffer.from(bytes) : bytes;
 }
 
 /** A connection to a server behind the gateway. */

@@ -7,7 +7,7 @@ import { Bridge } from './bridge.js';
 import type { Place } from './limits.js';
 import { writeProxyHeader, type ProxiedAddresses } from './proxy-protocol.js';
 import { Refused } from './refusal.js';
-import type { RouteParts } from './route-parts.js';
+import type { GatewayContext, RouteParts } from './route-parts.js';
 import type { UpstreamTarget } from './upstream.js';
 
 /** What is known of a client that was let in, before there is a connection. */
@@ -31,11 +31,7 @@ export async function openVisit(
   socket: Duplex,
 ): Promise<Visit | Refused> {
   const { context, auths } = parts;
-  const listener = context.listenerOf(socket);
-  const proxied = listener?.addressesOf(socket);
-  const { source, destination } = proxied ?? endsOf(socket as Socket);
-  const reached = { remoteAddress: source.address, headers: request.headers };
-  const address = listener?.readAddress(reached) ?? source.address;
+  const { address, source, destination } = findClient(context, request, socket);
   const place = enter(parts, address);
   if (place instanceof Refused) return place;
   const refuse = (refused: Refused): Refused => {
@@ -56,6 +52,18 @@ export async function openVisit(
   // What is behind is told of the client, and not of a proxy between.
   const from = address === source.address ? source : { address, port: 0 };
   return new Visit(parts, { identity, address, place, addresses, ends: { source: from, destination } });
+}
+
+/** Where a client is, as far as the proxies between are trusted, and the connection that it or the last of them has made. */
+export function findClient(
+  context: GatewayContext,
+  { headers }: RequestInfo,
+  socket: Duplex,
+): ProxiedAddresses & { readonly address: string } {
+  const listener = context.listenerOf(socket);
+  const ends = listener?.addressesOf(socket) ?? endsOf(socket as Socket);
+  const remoteAddress = ends.source.address;
+  return { ...ends, address: listener?.readAddress({ remoteAddress, headers }) ?? remoteAddress };
 }
 
 /** Where a client is counted: in the gateway, and at its route. */
