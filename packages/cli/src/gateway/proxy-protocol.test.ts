@@ -97,3 +97,12 @@ function lengthOf(bytes: Buffer): number {
     throw error;
   }
 }
+
+describe('A header of version 1', () => {
+  it('has no zone in an address: no server could read it', () => {
+    const end = { address: 'fe80::1%eth0', port: 1 };
+    expect(writeProxyHeader(1, { source: end, destination: end }).toString()).toBe(
+      'PROXY TCP6 fe80::1 fe80::1 1 1\r\n',
+    );
+  });
+});

@@ -119,12 +119,13 @@ function ipv4Bytes(address: string): Buffer {
 }
 
 function toIpv6(address: string): string {
-  return isIP(address) === 4 ? `::ffff:${address}` : address;
+  // The zone of a link-local address means nothing to another machine.
+  return isIP(address) === 4 ? `::ffff:${address}` : address.replace(/%.*$/, '');
 }
 
 function ipv6Bytes(address: string): Buffer {
   // An address of IPv4 at the end is written as the two groups that it is.
-  const text = toIpv6(address.replace(/%.*$/, '')).replace(/([\d.]+)$/, (part) => {
+  const text = toIpv6(address).replace(/([\d.]+)$/, (part) => {
     if (!part.includes('.')) return part;
     const [a, b, c, d] = part.split('.').map(Number) as [number, number, number, number];
     return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
