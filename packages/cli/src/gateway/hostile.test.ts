@@ -63,6 +63,24 @@ describe('A server', () => {
     expect(gateway.connections).toBe(0);
   });
 
+  it('that agrees to STARTTLS and then says nothing has no longer than connect_timeout', async () => {
+    const upstream = await startUpstream();
+    const route = { ...NOWHERE, protocol: 'xmpp', upstream: upstream.url, connect_timeout: '200ms' };
+    const { gateway, socketUrl } = await startGateway({ admin: { address: '127.0.0.1:0' }, routes: [route] });
+    const { socket, closed } = await join(`${socketUrl}/x`, { protocols: ['xmpp'] });
+    socket.send("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>");
+    const peer = await upstream.peers.next();
+    await peer.receives('stream:stream');
+    peer.socket.write(
+      "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>" +
+        "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+    );
+    await peer.receives('<starttls');
+    peer.socket.write("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    expect(await closing(closed)).toEqual([1014, 'The server behind the gateway does not answer']);
+    await connectionsAre(gateway, 0);
+  });
+
   it('of TLS that leaves at once is not said to be one that cannot be trusted', async () => {
     const upstream = await startUpstream(createServer((socket: Socket) => void socket.destroy()));
     const route = { ...NOWHERE, upstream: upstream.url.replace('tcp:', 'tls:') };
@@ -73,6 +91,24 @@ describe('A server', () => {
       const { closed } = await join(socketUrl + path);
       expect(await closing(closed)).toEqual([1014, 'The server behind the gateway cannot be reached']);
     }
+  });
+});
+
+describe('The metrics', () => {
+  it('have no line of their own for each close code that a client thinks of', async () => {
+    const upstream = await startUpstream();
+    const { gateway, socketUrl } = await startGateway({ routes: [{ ...NOWHERE, upstream: upstream.url }] });
+    for (const code of [3000, 3999, 4000, 4242, 4999, 1000]) {
+      const { socket } = await join(`${socketUrl}/x`);
+      socket.close(code);
+    }
+    await connectionsAre(gateway, 0);
+    const text = await gateway.metrics.registry.getSingleMetricAsString(
+      'bothways_gateway_connections_closed_total',
+    );
+    expect(
+      [...text.matchAll(/code="(\w+)",by="client"\} (\d)/g)].map(([, code, count]) => `${code} ${count}`),
+    ).toEqual(['3xxx 2', '4xxx 3', '1000 1']);
   });
 });
 

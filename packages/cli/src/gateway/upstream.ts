@@ -89,12 +89,7 @@ export class Upstream {
   constructor(options: UpstreamOptions, owner: UpstreamOwner) {
     this.#owner = owner;
     this.#options = options;
-    if (options.connectTimeout > 0) {
-      const { connectTimeout } = options;
-      const error = (): UpstreamError =>
-        new UpstreamError('timeout', `The server did not answer within ${connectTimeout} ms`);
-      this.#timer = setTimeout(() => this.#fail(error()), connectTimeout);
-    }
+    this.#startConnecting();
     this.#socket = this.#connect();
   }
 
@@ -165,11 +160,14 @@ export class Upstream {
     const plain = this.#socket;
     this.#isConnected = false;
     this.#uncork();
+    this.#clearTimer();
+    this.#startConnecting();
     plain.removeAllListeners('data').removeAllListeners('drain').removeAllListeners('end');
     return new Promise((resolve, reject) => {
       const socket = this.#secure({ socket: plain });
       socket.once('secureConnect', () => {
         socket.off('error', onError);
+        this.#clearTimer();
         this.#adopt(socket);
         this.#flush();
         resolve();
@@ -306,6 +304,15 @@ export class Upstream {
     if (this.#hasEnded || this.#isEnding) this.#close(undefined);
     else this.#close(new UpstreamError('reset', 'The connection to the server was lost'));
   };
+
+  /** Gives the server `connectTimeout` to be there, or to begin TLS. */
+  #startConnecting(): void {
+    const { connectTimeout } = this.#options;
+    if (connectTimeout === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#fail(new UpstreamError('timeout', `The server did not answer within ${connectTimeout} ms`));
+    }, connectTimeout);
+  }
 
   #startStalling(): void {
     const { stallTimeout } = this.#options;

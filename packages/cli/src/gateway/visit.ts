@@ -6,6 +6,7 @@ import { authenticate, readCertificate, withoutTokens, type Identity } from './a
 import { Bridge } from './bridge.js';
 import type { Place } from './limits.js';
 import { writeProxyHeader, type ProxiedAddresses } from './proxy-protocol.js';
+import { EXPIRED } from './expirations.js';
 import { Refused } from './refusal.js';
 import type { GatewayContext, RouteParts } from './route-parts.js';
 import type { UpstreamTarget } from './upstream.js';
@@ -168,7 +169,7 @@ export class Visit {
     const { identity, address } = this.#guest;
     const { metrics, log } = context;
     const { endedBy = 'gateway', upstreamError, closeCode, error } = bridge;
-    metrics.closed.inc({ route: name, code: String(closeCode), by: endedBy });
+    metrics.closed.inc({ route: name, code: labelOf(closeCode), by: endedBy });
     if (upstreamError !== undefined) metrics.upstreamErrors.inc({ route: name, kind: upstreamError.kind });
     if (error !== undefined) log.error({ event: 'error', route: name, err: error });
     if (!context.hasAccessLog) return;
@@ -190,6 +191,11 @@ export class Visit {
       upstreamError: upstreamError?.message,
     });
   }
+}
+
+/** A close code as a label: those that applications and libraries choose would be too many. */
+function labelOf(code: number): string {
+  return code < 3_000 || code === EXPIRED.code ? String(code) : `${Math.floor(code / 1_000)}xxx`;
 }
 
 function endOf({ closeCode, ending, endedBy }: Bridge) {
