@@ -26,11 +26,12 @@ describe.each(CODES)('close codes %d to %d', (from, to, allowed, why) => {
 });
 
 describe('CloseCode', () => {
-  it('has the numbers of RFC 6455 section 7.4.1', () => {
+  it('has the numbers of RFC 6455 section 7.4.1 and of the IANA registry', () => {
     expect(CloseCode).toEqual({
       NORMAL: 1000,
       GOING_AWAY: 1001,
       PROTOCOL_ERROR: 1002,
+      UNSUPPORTED_DATA: 1003,
       NO_STATUS: 1005,
       ABNORMAL: 1006,
       INVALID_PAYLOAD: 1007,
@@ -39,6 +40,7 @@ describe('CloseCode', () => {
       INTERNAL_ERROR: 1011,
       SERVICE_RESTART: 1012,
       TRY_AGAIN_LATER: 1013,
+      BAD_GATEWAY: 1014,
       TIMEOUT: 3008,
     });
   });
