@@ -423,28 +423,22 @@ describe('Health and metrics', () => {
 });
 
 describe('A route that records', () => {
-  it('writes what passes into a file for each connection, without passwords', async () => {
+  it('writes what passes into a file for each connection, without passwords, also after a reload', async () => {
     const upstream = await startUpstream();
     const find = files({});
-    const { gateway, socketUrl } = await startGateway({
-      routes: [
-        {
-          path: '/',
-          protocol: 'stomp',
-          upstream: upstream.url,
-          recording: { directory: find('recordings') },
-        },
-      ],
-    });
+    const route = { path: '/', protocol: 'stomp', upstream: upstream.url };
+    const recording = { directory: find('recordings') };
+    const { gateway, socketUrl } = await startGateway({ routes: [{ ...route, recording }] });
     const { socket, messages } = await join(`${socketUrl}/`, STOMP);
     socket.send('CONNECT\nlogin:ada\npasscode:secret\n\n\0');
     const peer = await upstream.peers.next();
     await peer.receives('secret');
+    const listen = [{ address: '127.0.0.1:0' }];
+    const routes = [{ ...route, recording, stall_timeout: '5s' }];
+    await gateway.reload(gatewayConfig.parse({ log: { level: 'silent' }, listen, routes }));
     peer.socket.write('CONNECTED\nversion:1.2\n\n\0');
     await messages.next();
-    socket.close();
-    await connectionsAre(gateway, 0);
-    await gateway.close(0, 0);
+    await gateway.close(0, 1_000);
     const [name = ''] = readdirSync(find('recordings'));
     const text = readFileSync(joinPath(find('recordings'), name), 'utf8');
     const lines = text

@@ -194,8 +194,7 @@ export class Gateway implements ListenerHost, GatewayContext {
         ways.set(name, await createAuthenticator(name, auth));
       }
       parts = config.routes.map(
-        (route) =>
-          new RouteParts(route, config, this, ways, own, this.#routes.get(nameRoute(route))?.limiter),
+        (route) => new RouteParts(route, config, this, ways, own, this.#routes.get(nameRoute(route))?.parts),
       );
       await this.#listen(config);
     } catch (error) {

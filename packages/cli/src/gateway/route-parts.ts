@@ -1,11 +1,18 @@
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import type { ConnectionOptions } from 'node:tls';
 import { createOriginCheck, type OriginCheck } from 'bothways/protocol';
 import { findSubprotocol, rawSubprotocol, type Subprotocol } from 'bothways/subprotocols';
 import { Failure, reasonOf } from '../failure.js';
 import { redactUrl, type Authenticator } from './authenticate.js';
 import type { Codec, CodecEnds } from './codec.js';
-import { nameRoute, type AuthConfig, type GatewayConfig, type RouteConfig } from './config/schema.js';
+import {
+  nameRoute,
+  type AuthConfig,
+  type GatewayConfig,
+  type RecordingConfig,
+  type RouteConfig,
+} from './config/schema.js';
 import { parseUpstream } from './config/values.js';
 import type { Expirations } from './expirations.js';
 import { FinderCodec } from './finder-codec.js';
@@ -49,13 +56,15 @@ export class RouteParts {
   readonly mayStartTls: boolean;
   readonly #targets: readonly UpstreamTarget[];
   readonly #chosen: ChosenUpstreams | undefined;
+  /** What the recorder was made from. */
+  readonly #recording: { readonly config: RecordingConfig | undefined; readonly secretParameters: string[] };
   readonly #recorder: Recorder | undefined;
   #turn = 0;
 
   /**
    * @param ways the authenticators of the file, by name.
    * @param own the protocols of the file, by name.
-   * @param limiter of the route as it was before, if it was there.
+   * @param before the route as it was, if it was there: what counts and what records goes on.
    */
   constructor(
     config: RouteConfig,
@@ -63,12 +72,12 @@ export class RouteParts {
     context: GatewayContext,
     ways: ReadonlyMap<string, Authenticator>,
     own: ReadonlyMap<string, Subprotocol>,
-    limiter = new RouteLimiter(config.limits),
+    before?: RouteParts,
   ) {
     this.config = config;
     this.name = nameRoute(config);
     this.context = context;
-    this.limiter = limiter;
+    this.limiter = before?.limiter ?? new RouteLimiter(config.limits);
     this.auths = config.auth.map((name) => file.auth[name]!);
     this.ways = config.auth.map((name) => ways.get(name)!);
     this.subprotocol = subprotocolOf(config, own);
@@ -77,11 +86,15 @@ export class RouteParts {
     this.mayStartTls = config.protocol === 'xmpp' && config.starttls !== 'never';
     this.#targets = (config.upstream ?? []).map((url) => parseUpstream(url)!);
     if (config.choose_upstream !== undefined) this.#chosen = new ChosenUpstreams(config.choose_upstream);
-    if (config.recording === undefined) return;
     const secretParameters = this.auths.flatMap((auth) =>
       auth.type === 'jwt' ? queryNames(auth.token) : [],
     );
-    this.#recorder = new Recorder(this.name, config.recording, { log: context.log, secretParameters });
+    this.#recording = { config: config.recording, secretParameters };
+    if (config.recording === undefined) return;
+    const goesOn = before !== undefined && isDeepStrictEqual(before.#recording, this.#recording);
+    this.#recorder = goesOn
+      ? before.#recorder
+      : new Recorder(this.name, config.recording, { log: context.log, secretParameters });
   }
 
   /** The servers that may be tried for a request: those of the route take turns. */

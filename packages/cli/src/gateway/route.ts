@@ -73,8 +73,8 @@ export class Route implements Place {
     return this.config.hosts;
   }
 
-  get limiter(): RouteParts['limiter'] {
-    return this.#parts.limiter;
+  get parts(): RouteParts {
+    return this.#parts;
   }
 
   get bridges(): ReadonlySet<Bridge> {
