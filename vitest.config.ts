@@ -31,8 +31,8 @@ export default defineConfig({
     ],
     // Most tests wait for sockets and processes more than they compute; on few cores Vitest takes too few workers.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // A test that is left switched on alone, or off, must not pass unseen.
     allowOnly: false,
     coverage: {

@@ -45,7 +45,7 @@ export class Windows {
     const context = await this.#browser.newContext({ viewport: wide, locale: 'en-GB', ...options });
     const page = await context.newPage();
     this.#pages.push(page);
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(30_000);
     page.on('console', (message) => {
       const isComplaint = message.type() === 'error' || message.type() === 'warning';
       if (isComplaint && !this.forgiven?.test(message.text())) this.#complaints.push(message.text());

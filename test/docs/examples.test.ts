@@ -146,7 +146,7 @@ test.each([
   ['SIGINT', 'all'],
 ] as const)(
   'three servers behind a proxy are one chat, until %s ends them all',
-  { timeout: 40_000 },
+  { timeout: 120_000 },
   async (signal, toWhom) => {
     const program = start('three-nodes.ts');
     const url = await urlOf(program);

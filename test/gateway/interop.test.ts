@@ -42,7 +42,7 @@ test.each<[client: ClientName, server: string, platform: Way['platform'], carrie
   ['redis', 'Redis', 'Node', 'websocket'],
   ['redis', 'Redis', 'Chromium', 'websocket'],
   ['redis', 'Redis', 'Node', 'long-polling'],
-])('through the gateway, %s talks to %s from %s by %s', { timeout: 40_000 }, async (...names) => {
+])('through the gateway, %s talks to %s from %s by %s', { timeout: 120_000 }, async (...names) => {
   const [client, server, platform, carrier] = names;
   const target = servers!.targets.find((each) => each.server === server && each.client === client)!;
   const way = WAYS.find(

@@ -15,7 +15,7 @@ export interface Program {
   /** What installs it; told when the program is missing or does not start. */
   readonly install: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** How long a line may take, seconds; 20 unless told. */
+  /** How long a line may take, seconds; 40 unless told. */
   readonly secondsToAnswer?: number;
 }
 
@@ -36,7 +36,7 @@ const secondsToStop = 5;
 
 /** Starts a program; `line` then waits for the one that says it is ready. */
 export function start(program: Program): Peer {
-  const { name, command, args, install, secondsToAnswer = 20 } = program;
+  const { name, command, args, install, secondsToAnswer = 40 } = program;
   if (!existsSync(command)) throw new Error(`${name} is missing (${command}). Install it: ${install}`);
 
   const child = spawn(command, args, {

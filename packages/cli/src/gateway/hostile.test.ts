@@ -31,12 +31,12 @@ async function isCut(url: string, first: string, more: string): Promise<void> {
 }
 
 describe('A client', () => {
-  it('that is refused, and neither leaves nor is silent, is cut', { timeout: 4_000 }, async () => {
+  it('that is refused, and neither leaves nor is silent, is cut', { timeout: 15_000 }, async () => {
     const { url } = await startGateway({ routes: [NOWHERE] });
     await expect(isCut(url, UPGRADE, 'x')).resolves.toBeUndefined();
   });
 
-  it('that never ends its PROXY header is cut after handshake_timeout', { timeout: 4_000 }, async () => {
+  it('that never ends its PROXY header is cut after handshake_timeout', { timeout: 15_000 }, async () => {
     const listen = { address: '127.0.0.1:0', proxy_protocol: true };
     const { url } = await startGateway({ handshake_timeout: '300ms', listen, routes: [NOWHERE] });
     await expect(isCut(url, 'PROXY TCP4 ', '1')).resolves.toBeUndefined();
