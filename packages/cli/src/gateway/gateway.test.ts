@@ -289,6 +289,8 @@ describe('A reload', () => {
     await peer.receives('still');
     session.send('SEND\n\nthird\0');
     await sessionPeer.receives('third\0');
+    const metrics = await gateway.metrics.registry.metrics();
+    expect(metrics).toContain('bothways_gateway_connections{route="/"} 3');
     expect(gateway.connections).toBe(3);
   });
 

@@ -35,7 +35,9 @@ const REFUSAL_LINGER = 1_000;
 /** Stands between clients of WebSockets and servers that speak over TCP. */
 export class Gateway implements ListenerHost, GatewayContext {
   readonly log: Log;
-  readonly metrics = new GatewayMetrics(() => [...this.#routes.values()].map((route) => route.traffic()));
+  readonly metrics = new GatewayMetrics(() =>
+    [...this.#routes.values(), ...this.#removed].map((route) => route.traffic()),
+  );
   readonly expirations = new Expirations();
   readonly handshakeTimeout: number;
   readonly #onRequest: RequestListener;
@@ -184,7 +186,7 @@ export class Gateway implements ListenerHost, GatewayContext {
     return this.#router.find(headers.host, url) ?? this.#removedRouter.find(headers.host, url);
   }
 
-  /** All that can fail is done before anything is changed. */
+  /** What is most likely to fail is done before anything is changed: files, protocols, and ports that are taken. */
   async #apply(config: GatewayConfig): Promise<void> {
     const own = await loadProtocols(config);
     const ways = new Map<string, Authenticator>();

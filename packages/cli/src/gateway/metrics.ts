@@ -70,7 +70,8 @@ export class GatewayMetrics {
         for (const metric of [connections, bytes, messages]) metric.reset();
         for (const each of traffic()) {
           const { route } = each;
-          connections.set({ route }, each.connections);
+          // One that has been taken out of the file, and still has some, may have the name of another.
+          connections.inc({ route }, each.connections);
           bytes.inc({ route, from: 'client' }, each.bytesFromClients);
           bytes.inc({ route, from: 'server' }, each.bytesFromServers);
           messages.inc({ route, from: 'client' }, each.messagesFromClients);

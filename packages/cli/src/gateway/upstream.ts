@@ -83,8 +83,6 @@ export class Upstream {
   /** What is written before there is somebody to write it to, or while TLS begins. */
   #waiting: (string | Uint8Array)[] = [];
   #waitingBytes = 0;
-  bytesWritten = 0;
-  bytesRead = 0;
 
   constructor(options: UpstreamOptions, owner: UpstreamOwner) {
     this.#owner = owner;
@@ -98,15 +96,9 @@ export class Upstream {
     return this.#options.addresses[this.#attempt]!;
   }
 
-  /** Bytes that wait to be taken. */
-  get bufferedBytes(): number {
-    return this.#waitingBytes + this.#socket.writableLength;
-  }
-
   /** @returns whether more may be written; otherwise wait for `onDrain`. The bytes must not be changed any more. */
   write(bytes: string | Uint8Array): boolean {
     if (this.#isClosed || this.#isEnding) return true;
-    this.bytesWritten += bytes.length;
     if (!this.#isConnected) {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
@@ -281,7 +273,6 @@ export class Upstream {
   };
 
   readonly #onData = (bytes: Buffer): void => {
-    this.bytesRead += bytes.length;
     if (!this.#isEnding) this.#owner.onBytes(bytes);
   };
 

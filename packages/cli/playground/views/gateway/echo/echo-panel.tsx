@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useStore } from '../../../store.js';
 import { ConsoleFrame } from '../parts/console-frame.js';
-import { ActionForm, BodyInput, Field } from '../parts/fields.js';
+import { ActionForm, BodyRow } from '../parts/fields.js';
 import { parseHex, type EchoConsole } from './echo-console.js';
 
 type Form = 'text' | 'hex';
@@ -42,14 +42,7 @@ function SendForm({ model, isOpen }: { readonly model: EchoConsole; readonly isO
         <FormChoice name="Text" form="text" chosen={form} choose={setForm} />
         <FormChoice name="Hexadecimal" form="hex" chosen={form} choose={setForm} />
       </fieldset>
-      <div class="action-row">
-        <Field label="Bytes">
-          <BodyInput value={body} onInput={setBody} send={send} />
-        </Field>
-        <button type="submit" class="button button-primary" disabled={!canSend}>
-          Send
-        </button>
-      </div>
+      <BodyRow label="Bytes" value={body} onInput={setBody} action="Send" canSend={canSend} send={send} />
       <p class="action-problem" role="alert">
         {body !== '' &&
           bytes === undefined &&

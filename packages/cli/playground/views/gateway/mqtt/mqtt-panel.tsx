@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useStore } from '../../../store.js';
 import { ConsoleFrame } from '../parts/console-frame.js';
-import { ActionForm, BodyInput, Field, TextInput } from '../parts/fields.js';
+import { ActionForm, BodyRow, Field, TextInput } from '../parts/fields.js';
 import { SubscribeForm } from '../parts/subscribe-form.js';
 import type { MqttConsole } from './mqtt-console.js';
 
@@ -82,14 +82,14 @@ function PublishForm({ model, isOpen }: { readonly model: MqttConsole; readonly 
           Retain
         </label>
       </div>
-      <div class="action-row">
-        <Field label="Text">
-          <BodyInput value={body} onInput={setBody} send={publish} />
-        </Field>
-        <button type="submit" class="button button-primary" disabled={!canPublish}>
-          Publish
-        </button>
-      </div>
+      <BodyRow
+        label="Text"
+        value={body}
+        onInput={setBody}
+        action="Publish"
+        canSend={canPublish}
+        send={publish}
+      />
     </ActionForm>
   );
 }

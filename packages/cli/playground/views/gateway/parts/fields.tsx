@@ -28,8 +28,30 @@ export function TextInput(props: {
   );
 }
 
+/** What is to be sent, and the button that sends it; Enter does too. */
+export function BodyRow(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly onInput: (value: string) => void;
+  /** What the button says. */
+  readonly action: string;
+  readonly canSend: boolean;
+  readonly send: () => void;
+}) {
+  return (
+    <div class="action-row">
+      <Field label={props.label}>
+        <BodyInput value={props.value} onInput={props.onInput} send={props.send} />
+      </Field>
+      <button type="submit" class="button button-primary" disabled={!props.canSend}>
+        {props.action}
+      </button>
+    </div>
+  );
+}
+
 /** Several lines; Enter sends what is written. */
-export function BodyInput(props: {
+function BodyInput(props: {
   readonly value: string;
   readonly onInput: (value: string) => void;
   readonly send: () => void;

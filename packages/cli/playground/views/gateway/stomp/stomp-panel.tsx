@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useStore } from '../../../store.js';
 import { ConsoleFrame } from '../parts/console-frame.js';
-import { ActionForm, BodyInput, Field, TextInput } from '../parts/fields.js';
+import { ActionForm, BodyRow, Field, TextInput } from '../parts/fields.js';
 import { SubscribeForm } from '../parts/subscribe-form.js';
 import type { StompConsole } from './stomp-console.js';
 
@@ -46,14 +46,7 @@ function SendForm({ model, isOpen }: { readonly model: StompConsole; readonly is
       <Field label="To">
         <TextInput value={destination} onInput={setDestination} />
       </Field>
-      <div class="action-row">
-        <Field label="Text">
-          <BodyInput value={body} onInput={setBody} send={send} />
-        </Field>
-        <button type="submit" class="button button-primary" disabled={!canSend}>
-          Send
-        </button>
-      </div>
+      <BodyRow label="Text" value={body} onInput={setBody} action="Send" canSend={canSend} send={send} />
     </ActionForm>
   );
 }
